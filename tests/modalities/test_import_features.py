@@ -362,3 +362,87 @@ def test_a_run_without_any_patch(tmp_path):
         write_trident(tmp_path / "f", f"case {i}", np.empty((0, 2)), np.empty((0,), np.float32))
     with pytest.raises(EmbeddingError, match="none of the 2"):
         Study.create(tmp_path / "s", features=tmp_path / "f", labels=labels_of(tmp_path, 2))
+
+
+# ---- folders as they lie, and places to the pixel
+
+
+def write_table(home, names=("A", "B", "C", "D")):
+    return write_labels(
+        home / "labels.csv", [(name, "no" if index % 2 else "yes") for index, name in enumerate(names)]
+    )
+
+
+def write_four(folder, **changes):
+    """Feature files A to D: their coordinates by name."""
+    found = {}
+    for index, name in enumerate("ABCD"):
+        positions = places(index)
+        overlap = changes.get("overlap", 0)
+        found[name] = corners(positions, LEVEL0 * (PATCH - overlap) // PATCH)
+        write_trident(folder, name, found[name], vectors_of(index, index % 2, len(positions)), **changes)
+    return found
+
+
+def test_a_job_folder_of_trident_is_read_as_it_lies(tmp_path):
+    import os
+
+    job = tmp_path / "job"
+    for number, encoder in enumerate(("uni_v1", "conch_v15")):
+        place = job / "20x_256px_0px_overlap" / f"features_{encoder}"
+        write_four(place, encoder=encoder)
+        for file in place.iterdir():
+            os.utime(file, (1e9 + number, 1e9 + number))
+    write_trident(job / "20x_256px_0px_overlap" / "slide_features_titan", "A", np.zeros((1, 2)), np.zeros(8))
+    study = Study.create(tmp_path / "study", features=job, labels=write_table(tmp_path))
+    assert study.embedding["encoder"] == "conch_v15"  # the newest
+
+
+def test_tensors_without_coordinates_say_which_file_is_wanted(tmp_path):
+    (tmp_path / "pt_files").mkdir()
+    (tmp_path / "pt_files" / "A.pt").write_bytes(b"PK")
+    with pytest.raises(EmbeddingError, match=r"hold no coordinates \(as A\.pt\).*A\.h5"):
+        Study.create(tmp_path / "study", features=tmp_path / "pt_files", labels=write_table(tmp_path))
+
+
+@pytest.mark.parametrize("overlap", [0, 64])
+def test_exported_places_are_those_of_the_patches(tmp_path, overlap):
+    import csv
+    import io
+
+    import tifffile
+
+    stated = write_four(tmp_path / "features_x", overlap=overlap)
+    study = Study.create(tmp_path / "study", features=tmp_path / "features_x", labels=write_table(tmp_path))
+    study.fit(concepts=3)
+    for datum in study.data:
+        place = study.kind.places(study, datum)
+        assert np.array_equal(np.stack([place["x"], place["y"]], 1), stated[datum.name])
+        assert set(place["size"]) == {LEVEL0}
+    out = tmp_path / "out"
+    (table,) = (file.read_text() for file in export(study, "csv", out, data=study.data[:1]).values())
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert [(float(row["x"]), float(row["y"])) for row in rows] == [
+        tuple(each) for each in stated["A"].tolist()
+    ]
+    (image,) = export(study, "ome-tiff", out, data=study.data[:1]).values()
+    with tifffile.TiffFile(image) as tif:
+        plane = tifffile.xml2dict(tif.ome_metadata)["OME"]["Image"]["Pixels"]["Plane"]
+    origin, mpp = study.grid(study.data[0])["origin"], 10 / MAG
+    assert (plane["PositionX"], plane["PositionY"]) == pytest.approx((origin[0] * mpp, origin[1] * mpp))
+    assert plane["PositionXUnit"] == "µm"
+
+
+def test_slides_that_match_no_features_are_refused_and_ome_tif_is_one_ending(tmp_path):
+    import tifffile
+
+    write_four(tmp_path / "features_x")
+    labels, slides = write_table(tmp_path), tmp_path / "slides"
+    slides.mkdir()
+    image = np.full((800, 900, 3), 200, np.uint8)
+    tifffile.imwrite(slides / "other.ome.tif", image, photometric="rgb")
+    with pytest.raises(SlideError, match=r"like a feature file \(A\.h5\); it holds other\.ome\.tif"):
+        Study.create(tmp_path / "study", features=tmp_path / "features_x", labels=labels, slides=slides)
+    tifffile.imwrite(slides / "A.ome.tif", image, photometric="rgb")
+    study = Study.create(tmp_path / "study", features=tmp_path / "features_x", labels=labels, slides=slides)
+    assert study.source_path("A").name == "A.ome.tif"

@@ -74,12 +74,28 @@ def find_feature_files(folder: Path) -> list[Path]:
         found = _files(place) or _files(place, _PLAIN)
         if found:
             return found
-    hint = (
-        "its .pt files hold no coordinates, give the h5_files beside them"
-        if any(folder.rglob("*.pt"))
-        else "it needs .h5 files"
-    )
+    if job := _newest_of_job(folder):
+        return _files(job)
+    tensors = next(iter(sorted(folder.rglob("*.pt"))), None)
+    hint = "it needs .h5 files"
+    if tensors is not None:
+        hint = (
+            f"its .pt files hold no coordinates (as {tensors.name}), give the folder that holds"
+            f" {tensors.stem}.h5 with features and coords (CLAM writes it into h5_files, beside pt_files)"
+        )
     raise EmbeddingError(f"{folder} holds no feature file: {hint}")
+
+
+def _newest_of_job(folder: Path) -> Path | None:
+    """The folder of patch features in a job folder of TRIDENT that was written last, or None.
+
+    TRIDENT writes JOB/20x_256px_0px_overlap/features_ENCODER; slide_features_ENCODER hold no patches.
+    """
+    places = [*folder.glob("features_*"), *folder.glob("*/features_*")]
+    found = {place: files for place in places if (files := _files(place))}
+    return max(
+        found, key=lambda place: (max(file.stat().st_mtime for file in found[place]), place), default=None
+    )
 
 
 def _files(folder: Path, suffixes: tuple[str, str] = _SUFFIXES) -> list[Path]:

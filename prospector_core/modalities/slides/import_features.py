@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import EmbeddingError, LabelsError
+from ...errors import EmbeddingError, LabelsError, SlideError
 from ...store.embeddings import EmbeddingStore
 from ...store.place import portable
 from ..labels import LabelTable
@@ -58,7 +58,7 @@ def look_at_features(
     matched = labels.match(rows, found_files)
     files = sorted(set(matched))
     found, steps = {}, 2 * len(files)
-    at_hand = {slide.stem.lower(): slide.resolve() for slide in list_slides(slides)} if slides else {}
+    at_hand = _slides_by_stem(slides, files) if slides else {}
     sources, grids = {}, {}
     for number, file in enumerate(files, start=1):
         one = found[file] = read_features(file, options.patches)
@@ -94,6 +94,20 @@ def look_at_features(
                 progress(steps // 2 + done * (steps - steps // 2) // len(data), steps)
 
     return NewStudy(rows, classes, matched, sources, embedding, fill)
+
+
+def _slides_by_stem(slides: str | os.PathLike[str] | list, files: list[Path]) -> dict[str, Path]:
+    """Slides by their names without ending (``.ome.tif`` is one). Raises SlideError where none has a file."""
+    listed = list_slides(slides)
+    found = {slide.stem.lower().removesuffix(".ome"): slide.resolve() for slide in listed}
+    found |= {slide.stem.lower(): slide.resolve() for slide in listed}
+    if not any(file.stem.lower() in found for file in files):
+        names = ", ".join(slide.name for slide in listed[:3]) or "none"
+        raise SlideError(
+            f"no slide of {slides} is called like a feature file ({files[0].name}); it holds {names}: give"
+            " the folder of their slides, or none"
+        )
+    return found
 
 
 def _fill(

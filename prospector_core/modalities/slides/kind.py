@@ -158,15 +158,20 @@ class Slides(Modality):
         return TokenGraph.from_grid(positions)
 
     def places(self, study: Study, datum: Datum) -> dict[str, Any]:
-        """Row and column on the grid; x, y (corner) and size in level-0 pixels."""
+        """Row and column on the grid; x, y (corner) and size in level-0 pixels.
+
+        Of features that were imported: the patches' own, which overlap where the squares drawn do not.
+        """
         grid = study.grid(datum)
+        side = float(study.attrs(datum).get("patch") or grid["pitch"])
         corner = np.array(grid["origin"]) + grid["positions"][:, ::-1] * grid["pitch"]
+        corner -= (side - grid["pitch"]) / 2
         return {
             "row": grid["positions"][:, 0],
             "column": grid["positions"][:, 1],
             "x": corner[:, 0],
             "y": corner[:, 1],
-            "size": np.full(len(corner), float(grid["pitch"])),
+            "size": np.full(len(corner), side),
         }
 
     def place(self, study: Study, datum: Datum, token: int) -> dict[str, Any]:

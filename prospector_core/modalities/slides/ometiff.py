@@ -24,7 +24,8 @@ def ome_tiff(study: Study, datum: Datum) -> bytes:
 
     Of several classes, if the study is seen from none of them, one channel per class, called after it.
 
-    PhysicalSizeX and -Y are the token's size in um where the slide's microns per pixel are known.
+    PhysicalSizeX and -Y are the token's size in um where the slide's microns per pixel are known. PositionX
+    and -Y say where a map begins that is not of the whole slide: in um, or in level-0 pixels.
     """
     grid, views = study.grid(datum), study.class_views()
     image = np.full((len(views), *grid["shape"]), np.nan, np.float32)
@@ -52,6 +53,14 @@ def ome_tiff(study: Study, datum: Datum) -> bytes:
             "PhysicalSizeY": size,
             "PhysicalSizeXUnit": "µm",
             "PhysicalSizeYUnit": "µm",
+        }
+    corner = [float(value) * (mpp or 1.0) for value in grid["origin"]]
+    if any(corner):  # of features, or of a field: its place on the slide
+        unit, planes = "µm" if mpp is not None else "pixel", len(views)
+        metadata["Plane"] = {
+            f"Position{side}{what}": [value] * planes
+            for side, start in zip("XY", corner, strict=True)
+            for what, value in (("", start), ("Unit", unit))
         }
     buffer = io.BytesIO()
     with tifffile.TiffWriter(buffer, ome=True) as tiff:

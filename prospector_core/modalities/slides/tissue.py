@@ -15,8 +15,10 @@ __all__ = ["TissueMask", "tissue_mask"]
 # How far from the colour of the glass (0-255, see `_distance`) a pixel is surely tissue, a wide patch is, and
 # a pixel that touches such a one is.
 _SURE, _SURE_WIDE, _LIKELY = 16.0, 11.0, 8.0
-_DUST_UM2 = 8_000.0  # components smaller than 90 x 90 um
+_DUST_UM2 = 5_000.0  # smaller components: a piece 90 um across is no dust
 _HOLE_UM2 = 12_000.0
+_UNSCANNED_UM2 = 62_500.0  # smaller areas of one grey may be anything
+_INK_UM2 = 30_000.0  # a dot of a pen is larger
 _THIN_UM = 60.0  # a coverslip edge is thinner
 # a side of the mask: on the largest slides a little coarser than asked, and seconds instead of half a minute
 _MOST_PIXELS = 2560
@@ -78,7 +80,8 @@ def tissue_mask(slide: Slide, mpp: float = 8.0) -> TissueMask:
 
     Every pixel is compared with the slide's own glass: how much darker and how much more coloured it is.
     Glass is what is bright, flat, and without the pink or purple of a stain; a slide without any is taken to
-    be tissue on white. What remains is cleaned of specks and of long thin straight lines.
+    be tissue on white. Black and grey areas that were never scanned, and ink on glass, are left out. What
+    remains is cleaned of specks and of long thin straight lines.
 
     Parameters
     ----------
@@ -108,7 +111,10 @@ def tissue_mask(slide: Slide, mpp: float = 8.0) -> TissueMask:
         if partial:
             before = tuple(-2 if index == -1 else index for index in last)
             colour[last], texture[last] = colour[before], texture[before]
-    glass = _glass_colour(colour[inside], _local_texture(colour, texture)[inside])
+    um = downsample * (slide.mpp or _UNKNOWN_MPP)
+    uneven = _local_texture(colour, texture)
+    glass = _glass_colour(colour[inside], uneven[inside])
+    colour[_unscanned(colour, uneven, glass, um)] = glass
     distance = _distance(colour, glass)
     # The median takes the noise and leaves outlines where they are; thin strands survive where they are sure.
     steady = ndimage.median_filter(distance, 3, mode="nearest")
@@ -116,8 +122,7 @@ def tissue_mask(slide: Slide, mpp: float = 8.0) -> TissueMask:
     # Tissue too pale to be sure of in any one pixel is still sure as a wide patch: noise and specks are not
     # wide.
     sure = (distance > _SURE) | (ndimage.gaussian_filter(steady, 4.0, mode="nearest") > _SURE_WIDE)
-    mask = _connected(likely, sure) & ~_pen(colour)
-    um = downsample * (slide.mpp or _UNKNOWN_MPP)
+    mask = _connected(likely, sure) & ~_pen(colour) & ~_ink_on_glass(colour, likely, um)
     return TissueMask(_clean(mask, colour, glass, um), downsample)
 
 
@@ -209,10 +214,47 @@ def _connected(likely: np.ndarray, sure: np.ndarray) -> np.ndarray:
     return keep[labels]
 
 
+def _large(mask: np.ndarray, um: float, least: float) -> np.ndarray:
+    """Return the components of `least` square microns or more. `um` is the side of a mask pixel."""
+    labels, count = ndimage.label(mask, np.ones((3, 3)))
+    keep = np.bincount(labels.ravel(), minlength=count + 1) * um * um >= least
+    keep[0] = False
+    return keep[labels]
+
+
+def _unscanned(colour: np.ndarray, uneven: np.ndarray, glass: np.ndarray, um: float) -> np.ndarray:
+    """Return what the scanner left black or grey: wide, without colour, and flatter than any tissue."""
+    brightness, spread = _grey(colour), _spread(colour)
+    black = (brightness < 30) & (spread < 12) & (uneven < 4)
+    grey = (brightness < 215) & (spread < 8) & (uneven < 2) & (np.abs(brightness - _grey(glass)) > 8)
+    # Pixels across its edge are of both sides, and make those beside them uneven.
+    return ndimage.binary_dilation(_large(black | grey, um, _UNSCANNED_UM2), np.ones((3, 3)), 2)
+
+
 def _pen(colour: np.ndarray) -> np.ndarray:
-    """Return marks of a green pen: no stain is green. Other pens look like some stain and stay."""
+    """Return marks of a green pen: no stain is green."""
     red, green, blue = colour[..., 0], colour[..., 1], colour[..., 2]
     return (green > red + 25) & (green > blue + 10)
+
+
+def _ink_on_glass(colour: np.ndarray, likely: np.ndarray, um: float) -> np.ndarray:
+    """Return ink of black, blue, red and green pens, with its edges, where glass is what lies beside it.
+
+    Pigment, blood and dense nuclei have such colours too; tissue lies around them.
+    """
+    red, green, blue = colour[..., 0], colour[..., 1], colour[..., 2]
+    ink = _pen(colour) | ((green > red + 40) & (blue > red + 40))
+    ink |= (_grey(colour) < 70) & (_spread(colour) < 30)
+    ink |= (blue > red + 70) & (blue > green + 50) & (green > red)
+    ink |= (red > green + 100) & (red > blue + 80) & (green < 100)
+    ink = _large(ink, um, _INK_UM2)
+    if not ink.any():
+        return ink
+    edged = ndimage.binary_dilation(ink, np.ones((3, 3)), 2)
+    around = ndimage.uniform_filter((~edged).astype(np.float32), 9)
+    empty = ndimage.uniform_filter((~edged & ~likely).astype(np.float32), 9)
+    nearest = ndimage.distance_transform_edt(edged, return_distances=False, return_indices=True)
+    return edged & (empty > 0.5 * around)[tuple(nearest)]
 
 
 def _clean(mask: np.ndarray, colour: np.ndarray, glass: np.ndarray, um: float) -> np.ndarray:
