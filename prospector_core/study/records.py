@@ -55,6 +55,8 @@ class _Embedding(LargerRecord):
     words: Annotated[int, Field(ge=1, le=10_000)] | None = None
     language: _Name | None = None
     id_field: _Name | None = None
+    text_field: _Name | None = None
+    reader: Annotated[int, Field(ge=1, le=2)] = 1
     notes: list[str] = []
     atom: _Name | None = None
     cutoff: Positive | None = None

@@ -6,9 +6,10 @@ import pytest
 from scipy import sparse
 
 from prospector_core.errors import GraphError, LabelsError
+from prospector_core.modalities.graphs.edges import build_graph
 from prospector_core.modalities.graphs.files import open_tokens
 from prospector_core.modalities.graphs.h5ad import write_h5ad
-from prospector_core.modalities.token_file import TokenOptions
+from prospector_core.modalities.token_file import TokenOptions, TokenTable
 from prospector_core.study import Study
 
 ROWS = 6  # cells of each of two samples
@@ -241,3 +242,15 @@ def test_the_graph_of_an_anndata_is_taken(tmp_path, obs, places):
     near = Study.create(tmp_path / "b", cells=path, **options, edges="neighbours:2")
     near.embed()
     assert near.graph("s2").edges.shape[0] != ROWS - 1
+
+
+def test_a_hexagonal_grid_keeps_its_six_neighbours():
+    row, column = np.mgrid[0:9, 0:9].reshape(2, -1)
+    spots = np.round(np.stack([(column + 0.5 * (row % 2)) * 100, row * 86.6], axis=1))
+    graph = build_graph(TokenTable(np.ones((81, 1)), ["a"], spots))
+    inside = (row > 0) & (row < 8) & (column > 0) & (column < 8)
+    degrees = np.diff(graph.indptr)
+    assert (degrees[inside] == 6).all() and degrees.max() == 6
+    scattered = np.random.default_rng(0).uniform(0, 900, (81, 2))
+    near = build_graph(TokenTable(np.ones((81, 1)), ["a"], scattered))
+    assert np.diff(near.indptr).min() == 6 and np.diff(near.indptr).max() > 6

@@ -77,6 +77,17 @@ def test_concepts_say_what_they_are_by_their_markers(study):
     assert "standard deviations" in figure.data[0].colorbar.title.text
 
 
+def test_features_beyond_the_list_of_layers_are_searched(study, monkeypatch):
+    from viewers.kinds.graphs import features
+
+    monkeypatch.setattr(features, "_MOST", 2)
+    names, app = study.embedding["features"], App("datum").sound()
+    labels = [layer["label"] for layer in viewer_of(app)["layers"] if layer.get("group") == "Features"]
+    assert labels == names[:2]
+    found = [one for one in app.at.multiselect if one.key == "shown_more_features"][0]
+    assert list(found.options) == names[2:]
+
+
 def test_what_lies_under_the_cells_is_offered(study):
     app = App("datum").sound()
     under = viewer_of(app)["under"]

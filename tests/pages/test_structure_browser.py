@@ -106,3 +106,65 @@ def test_without_webgl_sequence_and_maps_work(browser, address, study):
     page.get_by_text("Prospect score").first.wait_for()
     context.close()
     assert not screen.trouble, screen.trouble
+
+
+def test_the_tools_of_the_3d_view(screen, study):
+    screen.open()
+    page = screen.page
+    page.locator(".sv-model canvas").first.wait_for()
+    page.wait_for_function("() => window.__prospectorShown?.loaded")
+    screen.idle()
+    # go to a residue: it is chosen, the camera goes there, and its neighbours are sticks
+    before = page.evaluate("() => __prospectorShown.viewer.getView()")
+    number = page.evaluate("() => __prospectorShown.data.numbers[7]")
+    box = page.get_by_role("textbox", name="Go to residue")
+    box.fill("no residue")
+    box.press("Enter")
+    page.wait_for_function("() => __prospectorShown.tools.goTo.getAttribute('aria-invalid') === 'true'")
+    box.fill(number)
+    box.press("Enter")
+    page.wait_for_function(
+        "() => __prospectorShown.data.selected === 7 && __prospectorShown.data.neighbours.length > 0"
+    )
+    page.wait_for_function(
+        "(was) => __prospectorShown.viewer.getView()[3] !== was", arg=before[3]
+    )  # nearer than before
+    screen.idle()
+    assert page.evaluate(
+        """() => { const shown = __prospectorShown;
+          return shown.neighbours().every(({ token }) => {
+            const atom = shown.gl.selectedAtoms({ chain: "P", resi: shown.data.resi[token], atom: "CA" })[0];
+            return atom.style.stick !== undefined;
+          }); }"""
+    )
+    # names of residues do not cover each other
+    spots = page.evaluate("() => __prospectorShown.labelled")
+    assert spots
+    for at, (x, y) in enumerate(spots):
+        assert all(abs(x - left) > 46 or abs(y - top) > 20 for left, top in spots[at + 1 :])
+    # the distance between two atoms
+    page.get_by_role("button", name="Measure").click()
+    page.evaluate(
+        """() => { const shown = __prospectorShown;
+          for (const token of [7, 8]) {
+            const atom = shown.gl.selectedAtoms({ chain: "P", resi: shown.data.resi[token], atom: "CA" })[0];
+            shown.tools.take(atom);
+          } }"""
+    )
+    assert 2.5 < page.evaluate("() => __prospectorShown.tools.distance") < 4.5
+    page.get_by_role("button", name="Measure").click()
+    # it spins, and stands still again
+    page.get_by_role("button", name="Spin").click()
+    page.wait_for_function(
+        "() => { const now = __prospectorShown.viewer.getView().slice(4).join();"
+        " window.__was ??= now; return now !== window.__was; }"
+    )
+    page.get_by_role("button", name="Spin").click()
+    page.wait_for_function("() => !__prospectorShown.viewer.isAnimated()")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Picture").click()
+    assert saved.value.path().read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    page.get_by_role("button", name="Full screen").click()
+    page.wait_for_function("() => __prospectorShown.node.matches(':fullscreen')")
+    page.get_by_role("button", name="Full screen").click()
+    page.wait_for_function("() => !__prospectorShown.node.matches(':fullscreen')")

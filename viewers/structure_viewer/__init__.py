@@ -41,9 +41,10 @@ def structure_viewer(
         ``letters`` (str of n), ``labels``, ``numbers`` (n words each), ``resi`` (n numbers that the atoms
         carry), ``breaks`` (residues before which the chain is broken), ``flat`` (n [x, y], -1 to 1),
         ``edges`` (list of [i, j, weight of the pair]), ``top`` (residues with the highest scores), ``atoms``
-        (address of mmCIF text, or None), ``only_alpha`` (it has C-alphas only), ``has_ligands``, ``missing``
-        (why there are no atoms); ``scores`` (n, None: excluded) and ``sprite`` (n concept ids). Of a
-        trajectory in place of these two ``frames``: ``numbers``, ``scores``, ``concepts`` and ``urls``, one
+        (address of mmCIF text, or None), ``only_alpha`` (it has C-alphas only), ``has_ligands``,
+        ``has_context``, ``missing`` (why there are no atoms); ``scores`` (n, None: excluded) and ``sprite``
+        (n concept ids). Of a trajectory in place of these two ``frames``: ``numbers``, ``scores``,
+        ``concepts`` and ``urls``, one
         entry a frame.
     key : str
         Fixed for the place in the app; view and colours survive reruns under it.

@@ -54,13 +54,15 @@ def numbers_of(chain) -> list[int]:
     return np.cumsum(steps).tolist()
 
 
-def atoms_text(chain, ligands: Sequence = ()) -> bytes:
+def atoms_text(chain, ligands: Sequence = (), context: Sequence = ()) -> bytes:
     """Atoms of a chain as mmCIF: protein in chain P, numbered by ``numbers_of``, ligands in chain L.
+
+    What stands around it is in chains C1, C2, ...
 
     Parameters
     ----------
     chain : readers.structure.Chain
-    ligands : list of readers.structure.Atom
+    ligands, context : lists of readers.structure.Atom
     """
     lines = ["data_shown", "loop_", *(f"_atom_site.{column}" for column in _COLUMNS)]
     serial, only_alpha = 0, len(chain) > ONLY_ALPHA_ABOVE
@@ -75,6 +77,13 @@ def atoms_text(chain, ligands: Sequence = ()) -> bytes:
         number = seen.setdefault((atom.chain, atom.residue, atom.number), len(seen) + 1)
         serial += 1
         lines.append(_atom("HETATM", serial, atom.element, atom.name, atom.residue, "L", number, atom.xyz))
+    chains: dict[str, str] = {}
+    seen = {}
+    for atom in context:
+        name = chains.setdefault(atom.chain, f"C{len(chains) + 1}")
+        number = seen.setdefault((atom.chain, atom.residue, atom.number), len(seen) + 1)
+        serial += 1
+        lines.append(_atom("ATOM", serial, atom.element, atom.name, atom.residue, name, number, atom.xyz))
     return ("\n".join(lines) + "\n#\n").encode()
 
 

@@ -4,14 +4,16 @@
 // whose answer (its neighbours, its explanation) comes back as new data; the camera stays where it is.
 import { ARROWS, el, fitHeight, loadLibrary, onTheme, press, rampKey, recall, remember, request, signed, styleOf } from "../web/kit.js";
 import { ContactMap, FlatGraph } from "./maps.js";
-import { rampColour, turnOf } from "./parts.js";
+import { inkOn, rampColour, turnOf } from "./parts.js";
 import { Strip } from "./strip.js";
+import { isFree, Tools } from "./tools.js";
 
 const VIEWS = { model: "3D", graph: "Graph", map: "Contact map" };
 const COLOURS = { score: "Score", concept: "Concept" };
 const SHAPES = { cartoon: "Cartoon", surface: "Surface" };
 const METALS = new Set(["LI", "NA", "K", "RB", "CS", "BE", "MG", "CA", "SR", "BA", "AL", "MN", "FE", "CO", "NI", "CU", "ZN", "CD", "HG", "PB", "PT", "AU", "AG", "MO", "W", "V", "CR", "YB", "SM", "GD", "EU", "TB"]);
 const PLAIN = "#c9c9c9";
+const isContext = (atom) => atom.chain.startsWith("C");
 
 function hasWebGL() {
   try {
@@ -25,7 +27,7 @@ export class Viewer {
     this.node = root;
     this.hovered = null;
     this.frame = 0;
-    this.shown = { view: "model", colour: "score", shape: "cartoon", sticks: true, ligands: true, spin: false, ...recall("prospector-structure") };
+    this.shown = { view: "model", colour: "score", shape: "cartoon", sticks: true, ligands: true, context: true, spin: false, ...recall("prospector-structure") };
     this.webgl = hasWebGL();
     window.__prospectorShown = this; // what is on show, for tests and for the curious
     this.texts = new Map();
@@ -49,8 +51,10 @@ export class Viewer {
     this.shapes = group("Shape", SHAPES, (shape) => this.set({ shape }));
     this.sticks = toggle("sticks", "Top residues", "Residues with the highest scores as sticks, with their names");
     this.ligands = toggle("ligands", "Ligands", "Ligands and metals: what the file has beside the protein. It is only drawn: neither encoder nor graph ever sees it");
+    this.context = toggle("context", "Partners", "Other chains, DNA and RNA nearby, pale. They are only drawn: neither encoder nor graph ever sees them");
+    this.tools = new Tools(this);
     this.home = el("button", { type: "button", class: "sv-home", title: "Show all (0)", onclick: () => this.reset() }, "All");
-    this.bar = el("div", { class: "sv-bar" }, this.views, this.colours, this.shapes, this.sticks, this.ligands);
+    this.bar = el("div", { class: "sv-bar" }, this.views, this.colours, this.shapes, this.sticks, this.ligands, this.context, this.tools.goTo, this.tools.node, this.tools.full);
     this.model = el("div", { class: "sv-model", tabindex: 0, role: "application",
       "aria-label": "Structure in 3D. Arrow keys turn it, plus and minus zoom, 0 shows all; residues are chosen in the sequence below" });
     this.graph = new FlatGraph(this);
@@ -104,11 +108,12 @@ export class Viewer {
       this.slider.value = this.frame;
     } else this.timeline.hidden = true;
     this.open();
-    if (this.data.selected !== null && before?.selected !== this.data.selected) {
+    const other = this.data.selected !== null && before?.selected !== this.data.selected;
+    if (other) {
       this.strip.reveal(this.data.selected);
-      if (this.data.focus) this.toSelected();
     }
     this.paint();
+    if ((other && this.data.focus) || (this.flight && this.neighbours().length)) this.toSelected();
   }
 
   // ---- what parts ask
@@ -209,7 +214,10 @@ export class Viewer {
     this.gl = viewer.addModel(text, "mmcif", { doAssembly: false, keepH: false });
     this.tokenAt = new Map(this.data.resi.map((resi, token) => [resi, token]));
     const isResidue = (atom) => atom.chain === "P" && this.tokenAt.has(atom.resi);
-    viewer.setClickable({}, true, (atom) => isResidue(atom) && this.pick(this.tokenAt.get(atom.resi)));
+    viewer.setClickable({}, true, (atom) => {
+      if (this.tools.on) this.tools.take(atom);
+      else if (isResidue(atom)) { this.flight = true; this.pick(this.tokenAt.get(atom.resi)); }
+    });
     viewer.setHoverable({}, true, (atom) => {
       if (isResidue(atom)) this.hover(this.tokenAt.get(atom.resi));
       else { this.hover(null); this.tip.hidden = false; this.tip.textContent = `${atom.resn} (${atom.elem}), only shown`; }
@@ -219,6 +227,10 @@ export class Viewer {
     else { viewer.zoomTo(); viewer.zoom(1.2); }
     this.placed = this.data.id;
   }
+
+  /** What stands around is nearer to the background than anything else. */
+  pale() { return this.dark() ? "#5c5c5c" : "#dcdcdc"; }
+  dark() { return inkOn(this.background()) === "#fff"; }
 
   background() { return styleOf(this.node, "--st-background-color", "#ffffff"); }
 
@@ -236,9 +248,11 @@ export class Viewer {
     }
     const near = [...this.neighbours().map(({ token }) => token), ...(data.selected === null ? [] : [data.selected])];
     if (near.length && !data.only_alpha) viewer.addStyle({ ...protein, resi: near.map((token) => data.resi[token]) }, { stick: { radius: 0.14, colorfunc: colour } });
+    const ligand = { chain: "L" };
+    if (shown.context) viewer.setStyle({ predicate: isContext }, { cartoon: { color: this.pale(), opacity: 0.65, thickness: 0.3 } });
     if (shown.ligands) {
-      viewer.addStyle({ not: protein }, { stick: { radius: 0.16, colorscheme: "Jmol" } });
-      viewer.addStyle({ not: protein, predicate: (atom) => METALS.has(String(atom.elem).toUpperCase()) }, { sphere: { radius: 1.0, colorscheme: "Jmol" } });
+      viewer.addStyle(ligand, { stick: { radius: 0.16, colorscheme: "Jmol" } });
+      viewer.addStyle({ ...ligand, predicate: (atom) => METALS.has(String(atom.elem).toUpperCase()) }, { sphere: { radius: 1.0, colorscheme: "Jmol" } });
     }
     const wanted = shown.shape === "surface" ? `${this.loaded} ${shown.colour} ${data.fit}` : null;
     if (this.surface !== wanted) {
@@ -258,12 +272,21 @@ export class Viewer {
     this.haloShape = null;
     const alpha = (token) => this.gl.selectedAtoms({ chain: "P", resi: data.resi[token], atom: "CA" })[0];
     const dark = styleOf(this.node, "--st-text-color", "#222222");
+    const spots = [];
     const label = (token, strong) => {
       const atom = alpha(token);
-      if (atom) viewer.addLabel(`${data.letters[token]}${data.numbers[token]}`, { position: atom, fontSize: strong ? 14 : 11, fontColor: "#111111",
+      if (!atom) return;
+      const { x, y } = viewer.modelToScreen(atom);
+      if (!strong && !isFree([x, y], spots)) return; // a name that covers another is none
+      spots.push([x, y]);
+      viewer.addLabel(`${data.letters[token]}${data.numbers[token]}`, { position: atom, fontSize: strong ? 14 : 11, fontColor: "#111111",
         backgroundColor: strong ? "#ffffff" : "#f4f4f4", backgroundOpacity: 0.82, borderThickness: strong ? 1.2 : 0, borderColor: "#111111", inFront: true });
     };
+    if (data.selected !== null) label(data.selected, true);
+    for (const { token } of this.neighbours()) label(token, false);
     if (this.shown.sticks) for (const token of data.top.slice(0, 12)) if (token !== data.selected) label(token, false);
+    this.labelled = spots;
+    this.tools.draw(viewer, dark);
     if (data.selected !== null) {
       const centre = alpha(data.selected);
       if (centre) {
@@ -273,7 +296,6 @@ export class Viewer {
           if (end) viewer.addCylinder({ start: centre, end, radius: 0.12, color: colour, dashed: false, fromCap: 1, toCap: 1 });
         }
       }
-      label(data.selected, true);
     }
   }
 
@@ -289,8 +311,10 @@ export class Viewer {
   /** Fly to the selected residue. */
   toSelected() {
     if (this.viewer && this.gl && this.data.selected !== null) {
+      this.flight = false;
       this.viewer.zoomTo({ chain: "P", resi: [this.data.selected, ...this.data.neighbours.map(({ token }) => token)].map((token) => this.data.resi[token]) });
       this.viewer.zoom(0.7);
+      this.style(); // names have other places now
     }
   }
 
@@ -341,8 +365,10 @@ export class Viewer {
       for (const button of group.children) press(button, button.dataset.name === now);
     }
     this.views.firstChild.disabled = !this.webgl;
-    for (const name of ["sticks", "ligands"]) this[name].querySelector("input").checked = shown[name];
+    for (const name of ["sticks", "ligands", "context"]) this[name].querySelector("input").checked = shown[name];
     this.ligands.hidden = !data.has_ligands;
+    this.context.hidden = !data.has_context || view !== "model";
+    this.tools.paint(view === "model");
     for (const part of [this.shapes, this.sticks, this.home]) part.hidden = view !== "model";
     if (view !== "model") this.ligands.hidden = true;
     this.model.hidden = view !== "model";

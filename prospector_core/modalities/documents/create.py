@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,8 @@ from .sentences import LANGUAGES
 
 __all__ = ["look_at_documents"]
 
+_MOST_NAMED = 3  # files that a note names
+
 
 def look_at_documents(
     path: Path,
@@ -34,9 +37,9 @@ def look_at_documents(
     ----------
     path : Path
         Of the study.
-    sources : a JSON lines file, a folder of text, Markdown or PDF files, or a list of files
+    sources : a table or JSON file of many texts, a folder of files, or a list of files
     labels : LabelTable
-        Without a table: the label field of JSON lines.
+        Without a table: the label column, or field of JSON, of the documents.
     options : DocumentOptions
     progress : function(files read, files), or None
     """
@@ -50,9 +53,12 @@ def look_at_documents(
             f"there are no rules for the language {language!r}: choose one of {', '.join(LANGUAGES)}"
         )
     of_lines = labels.table is None
-    fields = Fields(*((labels.file_column, labels.label_column) if of_lines else (None, None)))
-    found = _read_all(list_documents(sources), fields, progress)
-    rows, classes, chosen = _from_fields(found, labels) if of_lines else _matched(found, labels)
+    names = (labels.file_column, labels.label_column) if of_lines else (None, None)
+    fields = Fields(options.id_column or names[0], names[1], options.text_column)
+    files = _without_table(list_documents(sources), labels)
+    found, notes, left_out = _read_all(files, fields, progress)
+    matched = _from_fields(found, labels) if of_lines else _matched(found, labels, left_out)
+    rows, classes, chosen = matched
     rows = [
         replace(row, part=None if document.at is None else {"id": document.name, "at": document.at})
         for row, (_, document) in zip(rows, chosen)
@@ -66,57 +72,89 @@ def look_at_documents(
         **({"words": words} if words else {}),
         **({"language": language} if language else {}),
         **({} if options.keep_text else {"keep_text": False}),
-        "notes": _notes(found, chosen),
+        "notes": [*notes, *_notes(found, chosen)],
+        "reader": fields.reader,
         # where documents are named by another field than the usual one, they are found again by it
         **({"id_field": fields.id} if fields.id else {}),
+        **({"text_field": fields.text} if fields.text else {}),
     }
     return NewStudy(rows, classes, [file for file, _ in chosen], places, embedding)
 
 
-def _read_all(files, fields, progress):
-    """Every document, its text let go of: list of (file, Document).
+def _without_table(files, labels):
+    """The files without the labels table, where it lies beside them."""
+    if labels.table is None or len(files) < 2:
+        return files
+    table = os.path.abspath(labels.table)
+    return [file for file in files if str(file) != table]
 
-    Raises DocumentError for one that is there twice.
+
+def _read_all(files, fields, progress):
+    """Every document, its text let go of: list of (file, Document); notes; {file left out: why}.
+
+    A file that cannot be read is left out. Raises DocumentError for a document that is there twice, and
+    where none is left.
     """
-    found, seen = [], {}
+    found, notes, seen, left_out, first = [], [], {}, {}, None
     stems = Counter(file.stem for file in files)
     home = Path(os.path.commonpath([file.parent for file in files])) if files else Path()
     for number, file in enumerate(files, start=1):
-        with DocumentFile(file, fields) as opened:
-            for document in opened:
-                name = document.name
-                if not opened.many and stems[name] > 1:
-                    name = file.relative_to(home).as_posix()
-                where = f"{file.name}, line {document.line}" if document.line else file.name
-                if name in seen:
-                    raise DocumentError(
-                        f"{where}: the id {name!r} is already in {seen[name]}: give each document its own id"
-                    )
-                seen[name] = where
-                empty = not any(map(str.isalnum, document.text))
-                note = document.note or ("it is empty" if empty else "")
-                found.append(
-                    (file, replace(document, name=name, text="" if empty else " ", sections=(), note=note))
+        try:
+            documents, many, said = _read_file(file, fields)
+        except DocumentError as error:
+            left_out[file], first = str(error), first or error
+            documents, many, said = [], False, []
+        notes += said
+        for document in documents:
+            name = document.name
+            if not many and stems[name] > 1:
+                name = file.relative_to(home).as_posix()
+            where = f"{file.name}, line {document.line}" if document.line else file.name
+            if name in seen:
+                raise DocumentError(
+                    f"{where}: the id {name!r} is already in {seen[name]}: give each document its own id"
                 )
+            seen[name] = where
+            found.append((file, replace(document, name=name)))
         if progress:
             progress(number, len(files))
+    if first is not None and not found:
+        raise first
     if not any(document.text for _, document in found):
         raise DocumentError(
             f"{files[0].parent if len(files) > 1 else files[0]} holds no text: all documents are empty"
         )
-    return found
+    if left_out:
+        why = [*left_out.values()][:_MOST_NAMED]
+        more = f"; and {len(left_out) - _MOST_NAMED} more" if len(left_out) > _MOST_NAMED else ""
+        notes.append(
+            f"{len(left_out)} of {len(files)} files cannot be read and are left out: {'; '.join(why)}{more}"
+        )
+    return found, notes, left_out
 
 
-def _matched(found, labels):
-    """(rows, classes, (file, Document) of each row) of a labels table."""
+def _read_file(file, fields):
+    """(documents, their text let go of; whether the file is one of many; notes) of a file."""
+    found = []
+    with DocumentFile(file, fields) as opened:
+        for document in opened:
+            empty = not any(map(str.isalnum, document.text))
+            note = document.note or ("it is empty" if empty else "")
+            found.append(replace(document, text="" if empty else " ", sections=(), note=note))
+        return found, opened.many, opened.notes
+
+
+def _matched(found, labels, left_out):
+    """(rows, classes, (file, Document) of each row) of a labels table, without files that are left out."""
     rows, classes = labels.read()
+    gone = {name.lower() for file in left_out for name in (file.name, file.stem)}
     exact, loose = {}, {}
     for at, (file, document) in enumerate(found):
         names = [document.name] if document.line else [document.name, file.name, file.stem]
         for name in names:
             exact.setdefault(name, set()).add(at)
             loose.setdefault(name.lower(), set()).add(at)
-    table, chosen, missing, taken = labels.name, [], [], {}
+    table, kept, chosen, missing, taken = labels.name, [], [], [], {}
     for row in rows:
         given = row.file.replace("\\", "/")
         last = given.rpartition("/")[2]
@@ -130,6 +168,8 @@ def _matched(found, labels):
         )
         if len(places) > 1:
             raise LabelsError(f"{table}: {row.file!r} could be {len(places)} documents: give its folder too")
+        if not places and last.lower() in gone:
+            continue
         if not places:
             missing.append(row.file)
             continue
@@ -139,6 +179,7 @@ def _matched(found, labels):
                 f"{table}: {taken[at]!r} and {row.name!r} are the same document: leave one line out"
             )
         taken[at] = row.name
+        kept.append(row)
         chosen.append(found[at])
     if missing:
         some = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
@@ -146,7 +187,12 @@ def _matched(found, labels):
             f"{table} names {some}, not found among the {len(found)} documents: correct the table or the"
             " documents"
         )
-    return rows, classes, chosen
+    if len(kept) < len(rows) and len({row.label for row in kept} - {None}) < 2:
+        raise LabelsError(
+            f"{table}: files of one class only can be read, {len(rows) - len(kept)} of {len(rows)} cannot:"
+            f" {next(iter(left_out.values()))}"
+        )
+    return kept, classes, chosen
 
 
 def _from_fields(found, table):
@@ -171,7 +217,7 @@ def _from_fields(found, table):
 
 def _notes(found, chosen):
     """What a person must know of the documents that were read: list of lines."""
-    notes = [document.note for _, document in chosen if document.note and document.text]
+    notes = _grouped((file.name, document.note) for file, document in chosen if document.text)
     empty = [document.name for _, document in chosen if not document.text]
     if empty:
         more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
@@ -181,3 +227,18 @@ def _notes(found, chosen):
             f"{len(found) - len(chosen)} documents have no line in the labels table and are left out"
         )
     return notes
+
+
+def _grouped(notes):
+    """Notes on files, those that say the like of many as one: list of lines."""
+    groups = {}
+    for name, note in notes:
+        if note:
+            groups.setdefault(re.sub(r"\d+", "#", note.removeprefix(name)), []).append(note)
+    found = []
+    for alike in groups.values():
+        if len(alike) <= _MOST_NAMED:
+            found += alike
+        else:
+            found.append(f"{alike[0]}; the like in {len(alike) - 1} more files")
+    return found

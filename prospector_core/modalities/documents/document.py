@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ...errors import DocumentError
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["LONGEST", "Document", "Fields", "Section", "checked", "plain", "too_long"]
 
@@ -55,10 +51,21 @@ class Document:
 
 @dataclass(frozen=True)
 class Fields:
-    """Names of the fields of JSON lines, where they are not the usual ones: id, label."""
+    """How files are read: names of fields, where they are not the usual ones, and the reader.
+
+    Attributes
+    ----------
+    id, label, text : str or None
+        Fields of JSON objects, columns of tables.
+    reader : int
+        2: formats are told by content, and running lines of PDFs are left out. 1, as studies have that were
+        made before: by the file's ending, PDFs with all that is drawn.
+    """
 
     id: str | None = None
     label: str | None = None
+    text: str | None = None
+    reader: int = 2
 
 
 def plain(value: float | str | None) -> str | None:

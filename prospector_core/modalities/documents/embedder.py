@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ def text_from_file(study: Study, datum: Datum, kept: dict[str, Any]) -> dict[str
             f"{datum.name}: this study keeps no text, and {source.path} is not there: put it back"
         ) from error
     part = datum.part or {}
-    where = str(source.path), study.embedding.get("id_field"), part.get("at"), part.get("id")
+    where = str(source.path), fields_of(study), part.get("at"), part.get("id")
     document = _document(*where, (about.st_mtime_ns, about.st_size))
     if kept.get("fingerprint") != fingerprint_of(study, document):
         raise DocumentError(
@@ -60,7 +61,7 @@ class DocumentEmbedder(Embedder):
     def __init__(self, study: Study, encoder: Encoder) -> None:
         self.encoder = encoder
         self._study, self._source, self._file = study, None, None
-        self._fields = Fields(study.embedding.get("id_field"))
+        self._fields = fields_of(study)
         self._note = ""
 
     def __exit__(self, *error: object) -> None:
@@ -99,7 +100,8 @@ class DocumentEmbedder(Embedder):
                 return False
             rows = writer.rows(index)
             texts = [
-                readable(document.text[start:end], document.markdown) for start, end in spans[rows].tolist()
+                self._plain(readable(document.text[start:end], document.markdown))
+                for start, end in spans[rows].tolist()
             ]
             writer.write_block(index, self.encoder.encode(texts))
             progress(rows.stop, writer.n)
@@ -109,6 +111,10 @@ class DocumentEmbedder(Embedder):
     def note(self, datum: Datum) -> str:
         """What was done to read it at all."""
         return self._note
+
+    def _plain(self, text):
+        """What the encoder gets: one way of writing for ligatures, wide letters and the like (NFKC)."""
+        return text if self._fields.reader < 2 else unicodedata.normalize("NFKC", text)
 
     def _read(self, datum):
         if self._source != datum.source:
@@ -140,6 +146,12 @@ class DocumentEmbedder(Embedder):
         self._source, self._file = None, None
 
 
+def fields_of(study: Study) -> Fields:
+    """How the files of a study are read: as they were when it was made."""
+    known = study.embedding
+    return Fields(known.get("id_field"), text=known.get("text_field"), reader=known.get("reader", 1))
+
+
 def read_part(file: DocumentFile, at: int | None, id: str | None) -> Document:
     """The document of a DocumentFile that begins at a byte of it, or the one of the file.
 
@@ -151,15 +163,16 @@ def read_part(file: DocumentFile, at: int | None, id: str | None) -> Document:
         document = file.read(at)
     except DocumentError:
         document = None
-    if document is None or document.name not in (id, ""):
+    # a study of before knew fewer names of the field that is the id
+    if document is None or document.name not in (id, "") and not (id or "").startswith("line "):
         raise DocumentError(f"{file.path.name} was changed after the study was made: make a new study of it")
     return document
 
 
 @lru_cache(maxsize=64)
-def _document(path, id_field, at, id, stamp):
+def _document(path, fields, at, id, stamp):
     """A document as it stands in its file now; ``stamp`` is another once the file was changed."""
-    with DocumentFile(path, Fields(id_field)) as file:
+    with DocumentFile(path, fields) as file:
         return read_part(file, at, id)
 
 

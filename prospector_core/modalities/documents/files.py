@@ -1,4 +1,4 @@
-"""Documents: JSON lines, plain text, Markdown and PDF, as text with sections."""
+"""Files of documents, as text with sections: of one document, or of many."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from ...errors import DocumentError
 from ...store.checked import read_json
 from ...store.memory import check_memory, most_memory
 from ...store.readable import require_readable
-from .document import LONGEST, Document, Fields, Section, checked, plain, too_long
+from .document import LONGEST, Document, Fields, checked, plain, too_long
+from .encodings import as_utf8, decoded, line_decoded, marked_encoding
+from .formats import DOCUMENT_SUFFIXES, TABLES, format_by_name, format_of
+from .markup import MOST_MARKUP, docx_text, html_text, rtf_text
 from .pdf import IN_MEMORY, PACKED_TIMES, PART, pdf
+from .records import Row, document_of, json_rows, table_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,23 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DOCUMENT_SUFFIXES", "DocumentFile", "list_documents"]
 
-_JSONL = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
-_TEXT = (".txt", ".text")
-_MARKDOWN = (".md", ".markdown")
-DOCUMENT_SUFFIXES = (*_JSONL, *_TEXT, *_MARKDOWN, ".pdf")
-
 _LONGEST_LINE = 8 * LONGEST  # bytes of JSON
-_TEXT_FIELDS = ("text", "content", "body", "report", "note")
-_ID_FIELDS = ("id", "name", "doc_id", "document_id", "uid", "report_id", "file")
-_LABEL_FIELDS = ("label", "class", "diagnosis", "y")
-_HEADING_FIELDS = ("label", "title", "heading", "name")
-_BOMS = (
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-    (b"\xff\xfe\0\0", "utf-32"),
-    (b"\0\0\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-)
+_MANY = ("lines", "json", "table", "xlsx")
 
 
 def list_documents(path: Path) -> list[Path]:
@@ -55,16 +44,16 @@ def list_documents(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise DocumentError(
-            f"there is no file or folder {path}: give JSON lines, or a folder of text, Markdown or PDF"
-        )
+        raise DocumentError(f"there is no file or folder {path}: give a table or JSON, or a folder of texts")
     found = sorted(
         file
         for file in path.rglob("*")
         if file.name.lower().endswith(DOCUMENT_SUFFIXES)
         and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        and not any(part.startswith((".", "~$")) for part in file.relative_to(path).parts)
     )
+    # a table beside texts has their labels, or is about something else
+    found = [file for file in found if not file.name.lower().endswith(TABLES)] or found
     if not found:
         raise DocumentError(
             f"{path} holds no document: it needs files ending in {', '.join(DOCUMENT_SUFFIXES)}"
@@ -96,26 +85,49 @@ def _unpacked(path: Path, packed: IO[Any]) -> SpooledTemporaryFile:
 
 
 class DocumentFile:
-    """A file of one document or, if it is JSON lines, of many. What its name ends in says which.
+    """A file of one document, or of many: JSON lines, a JSON list, a table. Its content says which.
 
     A context manager. Parameters: path; fields, Fields. Raises DocumentError, MissingExtraError.
+
+    Attributes
+    ----------
+    format : str
+        As `format_of`.
+    many : bool
+    notes : list of str
+        What was done to read it at all; of a file of many, complete once all of it was read.
     """
 
     def __init__(self, path: Path | str, fields: Fields | None = None) -> None:
         self.path, self._fields = Path(path), fields or Fields()
         require_readable(self.path, DocumentError)
         name = self.path.name.lower()
-        self.many = name.endswith(_JSONL)
         if not name.endswith(DOCUMENT_SUFFIXES):
             raise DocumentError(
                 f"{self.path.name} is not a document that is read here: it must end in one of"
                 f" {', '.join(DOCUMENT_SUFFIXES)}"
             )
+        self.notes: list[str] = []
+        self._rows: list[Row] | None = None
+        self._seen = False  # a document with its text: others may lack the field
+        self._file = self._opened(name)
         try:
-            self._file = open(self.path, "rb")  # noqa: SIM115 (closed by close)
+            by_name = self._fields.reader < 2
+            self.format = format_by_name(name) if by_name else format_of(self.path.name, self._file)
+            if self.format == "lines":
+                self._as_utf8()
+        except BaseException:
+            self._file.close()
+            raise
+        self.many = self.format in _MANY
+
+    def _opened(self, name: str) -> IO[Any]:
+        try:
+            file = open(self.path, "rb")  # noqa: SIM115 (closed by close)
             if name.endswith(".gz"):
-                with self._file as packed:
-                    self._file = _unpacked(self.path, packed)
+                with file as packed:
+                    return _unpacked(self.path, packed)
+            return file
         except FileNotFoundError as error:
             raise DocumentError(f"{self.path} is not there: was it moved?") from error
         except OSError as error:
@@ -124,6 +136,15 @@ class DocumentFile:
             if isinstance(error, DocumentError):
                 raise
             raise DocumentError(f"{self.path.name} is cut short ({error}): copy it again") from error
+
+    def _as_utf8(self) -> None:
+        """Read JSON lines of another encoding as UTF-8, so that a line can be found again by its place."""
+        self._file.seek(0)
+        encoding = marked_encoding(self._file.read(4096))
+        if encoding not in ("", "utf-8-sig"):
+            with self._file as other:
+                self._file = as_utf8(other, encoding, self.path.name)
+            self.notes.append(f"{self.path.name} was read as {encoding.upper()}")
 
     def __enter__(self) -> Self:
         return self
@@ -139,136 +160,93 @@ class DocumentFile:
         """Every Document of the file, in order."""
         if not self.many:
             yield self.read()
-            return
+        elif self.format == "lines":
+            yield from self._lines()
+        else:
+            for at, row in enumerate(self._table()):
+                yield self._of_row(row, at, row.line)
+                self._seen = True
+
+    def _lines(self) -> Iterator[Document]:
         self._file.seek(0)
-        line = 0
+        line = others = 0
         while True:
             at = self._file.tell()
             raw = self._file.readline(_LONGEST_LINE + 1)
             if not raw:
-                return
+                break
             line += 1
             if len(raw) > _LONGEST_LINE:
                 raise too_long(f"{self.path.name}, line {line}", f"more than {_LONGEST_LINE / 1e6:.0f} MB")
             if raw.strip(b"\xef\xbb\xbf \t\r\n"):
+                others += line_decoded(raw)[1]
                 yield self._of_line(raw, at, line)
+                self._seen = True
+        if others:
+            self.notes.append(
+                f"{self.path.name}: {others} of {line} lines are not UTF-8 and were read as Windows-1252"
+            )
 
     def read(self, at: int | None = None) -> Document:
-        """The Document that begins at a byte of the file; None: the one document of it."""
-        if at is not None:
+        """The Document that begins at a place of the file; None: the one document of it.
+
+        The place is a byte of JSON lines, and the number of a row of a table or list, from 0.
+        """
+        if at is None:
+            return self._whole()
+        self._seen = True
+        if self.format == "lines":
             self._file.seek(at)
             return self._of_line(self._file.readline(_LONGEST_LINE), at, None)
+        rows = self._table()
+        if at >= len(rows):
+            raise DocumentError(f"{self.path.name} holds no row {at + 1}")
+        return self._of_row(rows[at], at, rows[at].line)
+
+    def _whole(self) -> Document:
         name = self.path.name
-        if name.lower().endswith(".pdf"):
-            return pdf(self.path, self._file)
+        if self.format == "pdf":
+            return pdf(self.path, self._file, running=self._fields.reader < 2)
         self._file.seek(0)
-        raw = self._file.read(4 * LONGEST + 1)
-        if len(raw) > 4 * LONGEST:
-            raise too_long(name, f"more than {len(raw) / 1e6:.0f} MB")
-        text, note = _decoded(raw, name)
+        title = note = ""
+        if self.format == "docx":
+            text, title = docx_text(self.path, self._file)
+        elif self.format in ("html", "rtf"):
+            raw = self._file.read(MOST_MARKUP + 1)
+            text, title = (
+                html_text(self.path, raw) if self.format == "html" else (rtf_text(self.path, raw), "")
+            )
+        else:
+            raw = self._file.read(4 * LONGEST + 1)
+            if len(raw) > 4 * LONGEST:
+                raise too_long(name, f"more than {len(raw) / 1e6:.0f} MB")
+            text, note = decoded(raw, name)
         return Document(
-            self.path.stem, checked(text, name), markdown=name.lower().endswith(_MARKDOWN), note=note
+            self.path.stem,
+            checked(text, name),
+            markdown=self.format == "markdown",
+            title=plain(title) or "",
+            note=note,
         )
+
+    def _table(self) -> list[Row]:
+        """All rows of a table or JSON list, read once."""
+        if self._rows is None:
+            if self.format == "json":
+                self._rows, note = json_rows(self.path, self._file)
+            else:
+                self._rows, note = table_rows(self.path, self._file, self._fields, self.format == "xlsx")
+            self.notes += [note] if note else []
+        return self._rows
+
+    def _of_row(self, row: Row, at: int, line: int) -> Document:
+        what = "object" if self.format == "json" else "line"
+        return document_of(row.fields, self._fields, f"{self.path.name}, {what} {line}", at, line, self._seen)
 
     def _of_line(self, raw: bytes, at: int, line: int | None) -> Document:
         where = self.path.name + (f", line {line}" if line else "")
         try:
-            found = read_json(raw.decode("utf-8-sig"), f"{where}: this")
-        except UnicodeDecodeError as error:
-            raise DocumentError(
-                f"{where}: byte {error.start} is not UTF-8: save the file as UTF-8"
-            ) from error
+            found = read_json(line_decoded(raw)[0].removeprefix("\ufeff"), f"{where}: this")
         except ValueError as error:
             raise DocumentError(f"{error}: give one JSON object a line, with text or sections") from error
-        if not isinstance(found, dict):
-            raise DocumentError(f"{where}: a JSON object is needed, with id and text (or sections)")
-        text, sections = _text_of(found, where)
-        name = plain(_field(found, self._fields.id, _ID_FIELDS, where))
-        label = _field(found, self._fields.label, _LABEL_FIELDS, where)
-        split, title = found.get("split"), found.get("title")
-        return Document(
-            name or (f"line {line}" if line else ""),
-            checked(text, where),
-            sections,
-            title=plain(title) or "",
-            label=plain(label),
-            split=(plain(split) or "").lower() or None,
-            at=at,
-            line=line,
-        )
-
-
-def _text_of(found: dict[str, Any], where: str) -> tuple[str, tuple[Section | None, ...]]:
-    """(text, sections) of a JSON object."""
-    text = next((found[name] for name in _TEXT_FIELDS if found.get(name) is not None), None)
-    parts = found.get("sections")
-    if parts is None:
-        if not isinstance(text, str):
-            raise DocumentError(
-                f"{where}: it has no text: a field {', '.join(_TEXT_FIELDS)} with a text is needed, or"
-                " sections"
-            )
-        return text, ()
-    if isinstance(parts, dict):
-        parts = [{"label": heading, "text": part} for heading, part in parts.items()]
-    if not isinstance(parts, list):
-        raise DocumentError(f"{where}: sections must be a list of objects with label and text")
-    pieces, sections, at = [], [], 0
-    for part in parts:
-        heading, body = "", part
-        if isinstance(part, dict):
-            heading = (
-                next((plain(part[name]) for name in _HEADING_FIELDS if part.get(name) is not None), "") or ""
-            )
-            body = part.get("text", "")
-        if not isinstance(body, str):
-            raise DocumentError(
-                f"{where}: section {len(sections) + 1} has no text: give each section label and text"
-            )
-        sections.append(Section(heading, at, at + len(body)))
-        pieces.append(body)
-        at += len(body) + 2
-    return "\n\n".join(pieces), tuple(sections)
-
-
-def _field(
-    found: dict[str, Any], asked: object | None, usual: tuple[str, ...], where: str
-) -> float | str | None:
-    if asked is not None and asked not in found:
-        raise DocumentError(
-            f"{where}: it has no field {asked!r}: its fields are {', '.join(map(str, found))}"
-        )
-    return next(
-        (found[name] for name in ([asked] if asked is not None else usual) if found.get(name) is not None),
-        None,
-    )
-
-
-def _decoded(raw: bytes, name: str) -> tuple[str, str]:
-    """(text, note) of the bytes of a text file.
-
-    UTF-8, UTF-16 or -32 with their mark; else line by line, UTF-8 or Windows-1252.
-    """
-    for mark, encoding in _BOMS:
-        if raw.startswith(mark):
-            try:
-                return raw.decode(encoding), ""
-            except UnicodeDecodeError as error:
-                raise DocumentError(
-                    f"{name} says that it is {encoding.upper()} and is not (byte {error.start}): save it as"
-                    " UTF-8"
-                ) from error
-    if raw.count(0) > max(2, len(raw) // 1000):
-        raise DocumentError(f"{name} is not a text file (it holds zero bytes): save it as text, UTF-8")
-    try:
-        return raw.decode(), ""
-    except UnicodeDecodeError:
-        pass
-    text, others = [], 0
-    for line in raw.splitlines(keepends=True):
-        try:
-            text.append(line.decode())
-        except UnicodeDecodeError:
-            text.append(line.decode("cp1252", "replace"))
-            others += 1
-    return "".join(text), f"{name}: {others} of {len(text)} lines are not UTF-8 and were read as Windows-1252"
+        return document_of(found, self._fields, where, at, line, self._seen)

@@ -5,6 +5,7 @@ Its neighbours are the 2 before it and the 2 after.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,8 +41,8 @@ class Documents(Modality):
     options = DocumentOptions
     source_form = "FILE|DIR"
     source_help = (
-        "JSON lines (id, text or sections; with a label field no table is needed), or a folder of text,"
-        " Markdown and PDF."
+        "A table (CSV, TSV, Excel) or JSON of many texts (with a label column no table of labels is needed),"
+        " or a folder of text, Markdown, PDF, Word (docx), HTML and RTF files."
     )
     encoder_help = "minilm (default), transformers:NAME or transformers:FOLDER"
     looking = "reading documents"
@@ -70,6 +71,14 @@ class Documents(Modality):
 
     def notes(self, study: Study) -> list[str]:
         return study.embedding["notes"]
+
+    def summary(self, study: Study) -> list[str]:
+        """How many documents were read, from files of which kind."""
+        kinds: Counter[str] = Counter()
+        for source in study.sources.values():
+            kinds[source.path.suffix.lower() or "no ending"] += source.info.get("documents", 1)
+        said = ", ".join(f"{n:,} from {kind}" for kind, n in sorted(kinds.items()))
+        return [f"read {len(study.data):,} documents: {said}"]
 
     def attributes(self, study: Study, datum: Datum, kept: dict[str, Any]) -> dict[str, Any]:
         """What is kept beside a document's embeddings, with its text.

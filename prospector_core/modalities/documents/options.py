@@ -22,6 +22,9 @@ class DocumentOptions:
     keep_text : bool
         Whether text, titles and headings are kept beside the embeddings (False: they are read from the
         documents' files whenever they are shown).
+    text_column, id_column : str or None
+        Columns of tables, and fields of JSON, that are the text and its id (None: by usual names). The label
+        is ``label_column`` of all kinds.
     """
 
     encoder: str = "minilm"
@@ -36,4 +39,10 @@ class DocumentOptions:
         True,
         flag="--no-text",
         stands_for=False,
+    )
+    text_column: str | None = option(
+        str, "Documents: column of a table, or field of JSON, with the text. Default: by usual names."
+    )
+    id_column: str | None = option(
+        str, "Documents: column of a table, or field of JSON, that names each text. Default: by usual names."
     )

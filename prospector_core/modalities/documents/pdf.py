@@ -7,13 +7,15 @@ import logging
 import struct
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import DocumentError, MissingExtraError
 from ...store.memory import VARIABLE, most_memory
 from .document import LONGEST, Document, Section, checked, plain, too_long
+from .pdf_pages import Piece, in_columns, without_running_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import IO, Any
 
     from pypdf import PdfReader
@@ -27,8 +29,11 @@ _MOST_PAGES = 20_000
 _MOST_DRAWN = 100_000  # steps of a small PDF; a full page of text has 100 to 3,000
 
 
-def pdf(path: Path, file: IO[Any]) -> Document:
-    """A PDF's text, a section a page."""
+def pdf(path: Path, file: IO[Any], running: bool = False) -> Document:
+    """A PDF's text, a section a page.
+
+    ``running``: with running headers and footers, and columns in the order in which they are drawn.
+    """
     try:
         from pypdf import PdfReader, apply_configuration
         from pypdf.errors import LimitReachedError, PyPdfError
@@ -46,7 +51,7 @@ def pdf(path: Path, file: IO[Any]) -> Document:
     try:
         file.seek(0)
         with apply_configuration(**limits):
-            pieces, sections, title = _pdf_pages(PdfReader(file), path, times)
+            pages, title = _pdf_pages(PdfReader(file), path, times)
     except DocumentError:
         raise
     except LimitReachedError as error:
@@ -77,8 +82,16 @@ def pdf(path: Path, file: IO[Any]) -> Document:
         ) from error
     finally:
         log.disabled = before
-    text = "\n\n".join(pieces)
-    note = "" if text.strip() else f"{path.name} has no text in it (a scan?): recognise its text first (OCR)"
+    texts, said = [page.text for page in pages], ""
+    if not running:
+        texts, said = _arranged(pages, path.name)
+    text, sections, at = "\n\n".join(texts), [], 0
+    for number, body in enumerate(texts, start=1):
+        sections.append(Section(f"page {number}", at, at + len(body)))
+        at += len(body) + 2
+    note = (
+        said if text.strip() else f"{path.name} has no text in it (a scan?): recognise its text first (OCR)"
+    )
     return Document(
         path.stem,
         checked(text, path.name),
@@ -88,8 +101,8 @@ def pdf(path: Path, file: IO[Any]) -> Document:
     )
 
 
-def _pdf_pages(reader: PdfReader, path: Path, times: float) -> tuple[list[str], list[Section], str]:
-    """(texts of the pages, their Sections, title) of an open PDF.
+def _pdf_pages(reader: PdfReader, path: Path, times: float) -> tuple[list[_Page], str]:
+    """(pages, title) of an open PDF.
 
     ``times``: how much more than usual may be read.
     """
@@ -107,17 +120,56 @@ def _pdf_pages(reader: PdfReader, path: Path, times: float) -> tuple[list[str], 
                 f" it again, or as text, or allow more with `prospector --max-memory 4GB ...` or {VARIABLE}"
             )
 
-    pieces, sections, at = [], [], 0
+    pages, at = [], 0
     for number, page in enumerate(reader.pages, start=1):
         if number > _MOST_PAGES:
             raise too_long(path.name, "more pages")
-        body = (page.extract_text(visitor_operand_before=count) or "").strip()
-        sections.append(Section(f"page {number}", at, at + len(body)))
-        pieces.append(body)
+        pieces: list[Piece] = []
+        body = page.extract_text(visitor_operand_before=count, visitor_text=_collector(pieces)) or ""
+        body = body.strip()
+        pages.append(_Page(body, pieces, float(page.mediabox.height)))
         at += len(body) + 2
         if at > LONGEST:
             raise too_long(path.name, "more text")
     title = ""
     with contextlib.suppress(Exception):
         title = plain(reader.metadata.title) or ""
-    return pieces, sections, title
+    return pages, title
+
+
+class _Page(NamedTuple):
+    """A page: its text, the pieces that it was drawn of, its height in points."""
+
+    text: str
+    pieces: list[Piece]
+    height: float
+
+
+def _collector(pieces: list[Piece]) -> Callable[..., None]:
+    """A visitor of pypdf that keeps where text is drawn."""
+
+    def collect(text: str, cm: list[float], tm: list[float], _font: Any, size: float) -> None:
+        if text.strip():
+            x = tm[4] * cm[0] + tm[5] * cm[2] + cm[4]
+            y = tm[4] * cm[1] + tm[5] * cm[3] + cm[5]
+            pieces.append(Piece(x, y, float(size or 0), text.strip()))
+
+    return collect
+
+
+def _arranged(pages: list[_Page], name: str) -> tuple[list[str], str]:
+    """(texts of the pages, note): columns one after the other, running headers and footers left out."""
+    texts, columns = [], 0
+    for page in pages:
+        text = in_columns(page.pieces)
+        columns += text is not None
+        texts.append(page.text if text is None else text)
+    texts, gone = without_running_lines(
+        texts, [page.pieces for page in pages], [page.height for page in pages]
+    )
+    said = []
+    if columns:
+        said.append(f"{columns} of {len(pages)} pages have two columns, read one after the other")
+    if gone:
+        said.append(f"{gone} lines of running headers and footers are left out")
+    return texts, f"{name}: {'; '.join(said)}" if said else ""

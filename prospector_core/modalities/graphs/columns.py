@@ -71,6 +71,7 @@ _NUMBERS = ("unnamed_0", "index", "row", "row_id", "")  # what a row is called, 
 _UNIT = re.compile(r"[\s_(\[]*(µm|μm|um|microns?|micromet(?:er|re)s?|px|pixels?)[)\]]*$")
 _UNITS = {"p": "px"}
 _FEW = 0.1  # share of values that are no numbers, up to which a column is meant to be one of numbers
+_LOOK_FIRST = 1000  # rows
 _NOTHING = ("", "na", "n/a", "nan", "null", "none", "#n/a", "-nan")
 
 
@@ -206,6 +207,9 @@ def choose_features(
     taken = {roles.sample: "sample", roles.id: "identifier", **dict.fromkeys(roles.place, "coordinates")}
     label = None if options.label is None else _plain_name(options.label)
     left: dict[str, str] = {}
+    samples = None
+    if roles.sample is not None:
+        samples = np.unique(texts_of(columns[roles.sample]), return_inverse=True)[1]
     for name, values in columns.items():
         plain = _plain_name(name)
         if name in taken:
@@ -215,7 +219,6 @@ def choose_features(
         elif values.dtype.kind not in "biuf":
             left[name] = "text"
         elif options.features is None:
-            samples = None if roles.sample is None else columns[roles.sample]
             why = _why_not(plain, values, samples)
             left |= {name: why} if why else {}
     names = [name for name in columns if name not in left]
@@ -284,19 +287,27 @@ def _fits(names: list[str], patterns: list[str]) -> list[str]:
     ]
 
 
-def _of_samples(values: np.ndarray, samples: np.ndarray) -> bool:
-    """Whether a column says something of whole samples: one value in each of several, not in all the same."""
-    if values[0] == values[-1] and len(values) < 3:
+def _of_samples(values: np.ndarray, of: np.ndarray) -> bool:
+    """Whether a column says something of whole samples: one value in each of several, not in all the same.
+
+    ``of``: (n,) number of the sample of each row.
+    """
+    n, some = int(of.max()) + 1, values[:_LOOK_FIRST]
+    if n < 2 or len(values) < 2 * n:  # of one row a sample, all columns would
         return False
-    _, of = np.unique(samples.astype(str), return_inverse=True)
-    n = int(of.max()) + 1
-    if n < 2:
-        return False
+    if _differ(some[of[:_LOOK_FIRST] == of[0]]):
+        return False  # told from a few rows, for nearly all columns
     low, high = np.full(n, np.inf), np.full(n, -np.inf)
     there = ~np.isnan(values) if values.dtype.kind == "f" else np.ones(len(values), bool)
     np.minimum.at(low, of[there], values[there])
     np.maximum.at(high, of[there], values[there])
     return bool((low >= high).all() and np.ptp(low[np.isfinite(low)]) > 0)
+
+
+def _differ(values: np.ndarray) -> bool:
+    """Whether there are two different numbers."""
+    there = values[~np.isnan(values)]
+    return len(there) > 0 and bool(there.min() < there.max())
 
 
 def numbers_of(name: str, values: np.ndarray, where: str, first_line: int = 2) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.spatial import cKDTree
 
 from ...errors import BadInputError, GraphError
 from ...method.graphs import TokenGraph
@@ -59,6 +60,8 @@ def build_graph(table: TokenTable, how: str | None = None) -> TokenGraph:
         return TokenGraph.from_edges(len(table), table.edges)
     if table.positions is None:
         raise GraphError(f"edges {how!r} need coordinates, and there are none: take those that are given")
+    if kind == "neighbours" and value == 6 and (pitch := _hexagonal_pitch(table.positions)):
+        return TokenGraph.from_radius(table.positions, 1.3 * pitch)  # at its border, not the next ring too
     if kind == "neighbours":
         return TokenGraph.from_neighbours(table.positions, int(value))
     return (
@@ -66,6 +69,17 @@ def build_graph(table: TokenTable, how: str | None = None) -> TokenGraph:
         if kind == "radius"
         else TokenGraph.from_delaunay(table.positions, value)
     )
+
+
+def _hexagonal_pitch(positions: np.ndarray) -> float:
+    """Distance of neighbours on a hexagonal grid, such as the spots of Visium; 0 where there is no grid."""
+    if len(positions) < 19 or positions.shape[1] != 2:
+        return 0.0
+    away = cKDTree(positions).query(positions, 7)[0][:, 1:]
+    pitch = float(np.median(away[:, 0]))
+    inside = (np.abs(away - pitch) < 0.1 * pitch).all(axis=1)
+    alone = np.abs(away[:, 0] - pitch) >= 0.1 * pitch
+    return pitch if inside.mean() > 0.5 and alone.mean() < 0.1 else 0.0
 
 
 def laid_out(graph: TokenGraph) -> np.ndarray:

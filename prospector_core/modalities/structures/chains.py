@@ -10,23 +10,29 @@ import gemmi
 import numpy as np
 
 from ...errors import StructureError
+from .names import known_residue, letter_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
-    from gemmi import Model, Residue, ResidueInfo
+    from gemmi import Model, Residue
 
-__all__ = ["Atom", "Chain", "Structure", "some"]
+__all__ = ["Atom", "Chain", "Structure", "left_out_words", "some"]
 
 _BACKBONE = ("N", "CA", "C")
 
 _SAME_PLACE = 1e-3  # angstrom
 
-_NOT_LIGAND = {"HOH", "DOD", "WAT"}
+_NOT_PROTEIN = (
+    gemmi.PolymerType.Dna,
+    gemmi.PolymerType.Rna,
+    gemmi.PolymerType.DnaRnaHybrid,
+    gemmi.PolymerType.SaccharideD,
+    gemmi.PolymerType.SaccharideL,
+)
 
-# D-amino acids and the commonest changes that gemmi's table leaves without a letter
-_PARENTS = {"UNK": "X", "SEC": "U", "PYL": "O"}
+_NOT_LIGAND = {"HOH", "DOD", "WAT"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ class Chain:
     xyz : (n, 3) float64 C-alpha, angstrom
     backbone : (n, 4, 3) float64: N, C-alpha, C, C-beta; NaN where missing (a glycine's C-beta too)
     atoms : list of n lists of (name, element, (x, y, z)), hydrogens left out
-    left_out : list of residues without C-alpha, as "CYS 12"
+    left_out : list of residues without C-alpha, as "CYS 12", and of others of the chain that are no part of
+        its protein, as "GLU 401 (free)" and "ACE 0 (no amino acid)"
     """
 
     name: str
@@ -91,11 +98,12 @@ class Chain:
 class Structure:
     """A structure file that was read; from ``open_structure``.
 
-    Attributes: path, format ("PDB" or "mmCIF"), title, n_models, assemblies (names of biological assemblies).
+    Attributes: path, format ("PDB" or "mmCIF"), title, n_models, assemblies (names of biological assemblies),
+    notes (list of how it was read where it is not as the format says, in words).
     """
 
-    def __init__(self, path: Path, structure: Structure, format: str) -> None:
-        self.path, self.format = Path(path), format
+    def __init__(self, path: Path, structure: Structure, format: str, notes: Iterable[str] = ()) -> None:
+        self.path, self.format, self.notes = Path(path), format, list(notes)
         self._structure = structure
         self.title = (
             " ".join(structure.info["_struct.title"].split()) if "_struct.title" in structure.info else ""
@@ -107,9 +115,9 @@ class Structure:
 
     def chains(self, model: int = 1, assembly: str | None = None) -> dict[str, int]:
         """{chain: residues with a C-alpha} of the chains that are protein, in the order of the file."""
-        found = {}
-        for chain in self._model(model, assembly):
-            n = sum(_alpha(residue) is not None for residue in _conformers(self._polymer(chain)))
+        found: dict[str, int] = {}
+        for chain in self.model(model, assembly):
+            n = sum(_alpha(residue) is not None for residue in _conformers(self.polymer(chain)))
             if n:
                 found[chain.name] = found.get(chain.name, 0) + n
         return found
@@ -130,6 +138,7 @@ class Structure:
             rows += self._residues(each, model, assembly)
         kept = [(chain, residue, atoms) for chain, residue, atoms in rows if "CA" in atoms]
         left_out = [f"{residue.name} {residue.seqid}" for _, residue, atoms in rows if "CA" not in atoms]
+        left_out += self._beside(set(wanted), model, assembly)
         if not kept:
             raise StructureError(
                 f"{self.path.name}: chain {name} has no residue with a C-alpha atom (its {len(rows)} residues"
@@ -144,7 +153,7 @@ class Structure:
         )
         return Chain(
             "+".join(wanted),
-            "".join(self._letter(residue.name) for _, residue, _ in kept),
+            "".join(letter_of(residue.name, self._parents) for _, residue, _ in kept),
             [residue.name for _, residue, _ in kept],
             [chain for chain, _, _ in kept],
             [str(residue.seqid) for _, residue, _ in kept],
@@ -156,6 +165,22 @@ class Structure:
             ],
             left_out,
         )
+
+    def _beside(self, names: set[str], model: int, assembly: str | None) -> list[str]:
+        """What of chains' polymers is no residue of theirs, in words: free amino acids, caps."""
+        found = []
+        for chain in self.model(model, assembly):
+            if chain.name not in names:
+                continue
+            bound, free = self._parted(chain)
+            found += [f"{residue.name} {residue.seqid} (free)" for residue in free]
+            if bound:
+                found += [
+                    f"{residue.name} {residue.seqid} (no amino acid)"
+                    for residue in chain.get_polymer()
+                    if not self._is_amino_acid(residue) and not residue.is_water()
+                ]
+        return found
 
     def frames(self, name: str | None = None) -> np.ndarray:
         """C-alpha of the same residues in every model: (models, n, 3) float64.
@@ -190,8 +215,8 @@ class Structure:
 
         tree = cKDTree(near) if near is not None and len(near) else None
         found = []
-        for chain in self._model(model, assembly):
-            of_polymer = {(str(residue.seqid), residue.name) for residue in self._polymer(chain)}
+        for chain in self.model(model, assembly):
+            of_polymer = {(str(residue.seqid), residue.name) for residue in self.polymer(chain)}
             for residue in chain:
                 key = (str(residue.seqid), residue.name)
                 if residue.name in _NOT_LIGAND or key in of_polymer or residue.is_water():
@@ -219,7 +244,8 @@ class Structure:
                 ]
         return found
 
-    def _model(self, number: int, assembly: str | None) -> Model:
+    def model(self, number: int, assembly: str | None) -> Model:
+        """A model of the file as gemmi has it, or an assembly made of it. Raises StructureError."""
         if not 1 <= number <= self.n_models:
             raise StructureError(f"{self.path.name} has no model {number}: it has {self.n_models}")
         if assembly is None or str(assembly) == "":
@@ -242,13 +268,13 @@ class Structure:
         self, name: str, model: int, assembly: str | None
     ) -> list[tuple[str, Residue, dict[str, Any]]]:
         """Residues of one chain: list of (chain, residue, {atom name: atom})."""
-        found = [chain for chain in self._model(model, assembly) if chain.name == name]
-        rows = [(name, each, _best(each)) for chain in found for each in _conformers(self._polymer(chain))]
+        found = [chain for chain in self.model(model, assembly) if chain.name == name]
+        rows = [(name, each, _best(each)) for chain in found for each in _conformers(self.polymer(chain))]
         if not rows and not found:
             by_label = [
                 (chain.name, each, _best(each))
-                for chain in self._model(model, assembly)
-                for each in _conformers(self._polymer(chain))
+                for chain in self.model(model, assembly)
+                for each in _conformers(self.polymer(chain))
                 if each.subchain == name
             ]
             if by_label:
@@ -260,26 +286,23 @@ class Structure:
             raise StructureError(f"{self.path.name} {what} {name!r}: its protein chains are {known}")
         return rows
 
-    def _polymer(self, chain: Chain) -> list[Residue]:
+    def polymer(self, chain: Chain) -> list[Residue]:
         """Residues of the chain that are amino acids in a polymer: list."""
+        return self._parted(chain)[0]
+
+    def _parted(self, chain: Chain) -> tuple[list[Residue], list[Residue]]:
+        """(amino acids in a polymer, amino acids that are bonded to no neighbour) of a chain.
+
+        Where a polymer ends is told by its residues and not by TER: programs write it inside of chains too.
+        """
         polymer = chain.get_polymer()
-        if len(polymer) and polymer.check_polymer_type() in (
-            gemmi.PolymerType.Dna,
-            gemmi.PolymerType.Rna,
-            gemmi.PolymerType.DnaRnaHybrid,
-            gemmi.PolymerType.SaccharideD,
-            gemmi.PolymerType.SaccharideL,
-        ):
-            return []
-        residues = _attached([each for each in polymer if self._is_amino_acid(each)])
-        # files whose chains stop nowhere (CA only, no TER, all HETATM): what has a C-alpha and the name of an
-        # amino acid
-        return residues or [
-            each for each in chain if _known(each.name).is_amino_acid() and _alpha(each) is not None
-        ]
+        if len(polymer) and polymer.check_polymer_type() in _NOT_PROTEIN:
+            return [], []
+        inside = sum(self._is_amino_acid(each) for each in polymer)
+        return _attached([each for each in chain if self._is_amino_acid(each)], inside)
 
     def _is_amino_acid(self, residue: Residue) -> bool:
-        known = _known(residue.name)
+        known = known_residue(residue.name)
         if known.is_nucleic_acid() or known.is_water():
             return False
         if known.is_amino_acid() or residue.name in self._parents:
@@ -288,36 +311,39 @@ class Structure:
             _alpha(residue) is not None and residue.find_atom("N", "*") is not None
         )
 
-    def _letter(self, name: str) -> str:
-        code = _known(name).one_letter_code.strip().upper()
-        if not code and name in self._parents:
-            code = _known(self._parents[name]).one_letter_code.strip().upper()
-        return code or _PARENTS.get(name, "X")
-
 
 _BONDED = 5.0  # angstrom between C-alphas of neighbours, with something to spare
 
 
-def _attached(residues: list[Residue]) -> list[Residue]:
-    """Residues without free amino acids (a substrate, an inhibitor) that bear the chain's name.
+def _attached(residues: list[Residue], inside: int) -> tuple[list[Residue], list[Residue]]:
+    """Residues without free amino acids (a substrate, an inhibitor) that bear the chain's name, and those.
 
-    Those are HETATM, bonded to no neighbour.
+    Those are HETATM, bonded to no neighbour, or behind the chain's end and bonded only among themselves. A
+    modified one stands alone between gaps and is of the chain. ``inside``: residues before the chain's end.
     """
-    free = set()
-    for index, residue in enumerate(residues):
-        here = _alpha(residue)
-        if residue.het_flag == "H" and len(residues) > 1 and here is not None:
-            around = [
-                _alpha(each)
-                for each in (*residues[max(0, index - 1) : index], *residues[index + 1 : index + 2])
-            ]
-            if all(other is None or other.pos.dist(here.pos) > _BONDED for other in around):
-                free.add(index)
-    return [residue for index, residue in enumerate(residues) if index not in free]
+    last = max((at for at, each in enumerate(residues) if each.het_flag != "H"), default=-1)
+    bound, free, start = [], [], 0
+    for stop in range(1, len(residues) + 1):
+        if stop < len(residues) and not _is_broken(residues[stop - 1], residues[stop]):
+            continue
+        run, apart = residues[start:stop], []
+        if len(residues) > 1 and all(each.het_flag == "H" for each in run):
+            lone = len(run) == 1 and _alpha(run[0]) is not None
+            behind = last >= 0 and start >= inside
+            own = run[0].label_seq is not None or (
+                start < last and not known_residue(run[0].name).is_standard()
+            )
+            apart = run if (lone or behind) and not own else []
+        free += apart
+        bound += [] if apart else run
+        start = stop
+    return bound, free
 
 
-def _known(name: str) -> ResidueInfo:
-    return gemmi.find_tabulated_residue(name)
+def _is_broken(one: Residue, other: Residue) -> bool:
+    """Whether two C-alphas are too far from each other for a bond; one that is missing is no break."""
+    here, there = _alpha(one), _alpha(other)
+    return here is not None and there is not None and here.pos.dist(there.pos) > _BONDED
 
 
 def _alpha(residue: Residue) -> Atom:
@@ -360,3 +386,15 @@ def some(names: Iterator[Any], limit: int = 12) -> str:
     """Names in one line, the first few and how many more there are."""
     names = list(names)
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def left_out_words(chain: Chain) -> list[str]:
+    """What is left out of a chain, in words: list of at most two sentences."""
+    without = [each for each in chain.left_out if not each.endswith(")")]
+    others = [each for each in chain.left_out if each.endswith(")")]
+    words = []
+    if without:
+        words.append(f"{len(without)} residues have no C-alpha atom and are left out ({some(without)})")
+    if others:
+        words.append(f"no part of the chain's protein, left out: {some(others)}")
+    return words

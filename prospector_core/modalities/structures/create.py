@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ...store.readable import require_readable
 from ..labels import LabelTable
 from ..parts import NewStudy
 from .contacts import check_contacts
-from .files import list_structures, open_structure
+from .files import by_code, list_structures, open_structure
 from .options import PART_COLUMNS, StructureOptions
 from .trajectory import check_part
 
@@ -45,7 +46,9 @@ def look_at_structures(
     """
     cutoff = check_contacts(options.atom, options.cutoff)
     rows, classes = labels.read(PART_COLUMNS)
-    matched = labels.match(rows, _structure_files(structures))
+    files = _structure_files(structures)
+    named = [replace(row, file=file) for row, file in zip(rows, by_code([row.file for row in rows], files))]
+    matched = labels.match(named, files)
     of_file = defaultdict(list)
     for row, file in zip(rows, matched):
         of_file[file].append(row)

@@ -9,6 +9,7 @@ import numpy as np
 from ...errors import EmbeddingError, ProspectorError, StructureError
 from ...method.graphs import TokenGraph
 from ..parts import Embedder
+from .chains import left_out_words
 from .contacts import contact_points
 from .trajectory import read_frames
 
@@ -94,11 +95,9 @@ class ResidueEmbedder(Embedder):
         positions = np.concatenate(points)
         self.graph_of(positions, len(frames), wanted["cutoff"], datum)
         self._study.store.write(datum.uid, np.concatenate(vectors), positions, attrs)
-        if first.left_out:
-            self._notes[datum.uid] = (
-                f"{datum.name}: {len(first.left_out)} residues have no C-alpha atom and are left out "
-                f"({', '.join(first.left_out[:3])}{' ...' if len(first.left_out) > 3 else ''})"
-            )
+        said = [*self._structure.notes, *left_out_words(first)]
+        if said:
+            self._notes[datum.uid] = f"{datum.name}: {'; '.join(said)}"
         return True
 
     @staticmethod
@@ -110,5 +109,5 @@ class ResidueEmbedder(Embedder):
             raise StructureError(f"{datum.name}: {error}") from error
 
     def note(self, datum: Datum) -> str:
-        """Residues that had to be left out."""
+        """Residues that had to be left out, and what else the file was not as its format says."""
         return self._notes.get(datum.uid, "")

@@ -9,6 +9,7 @@ import base64
 import json
 import re
 import string
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,8 +37,9 @@ def bfactor_pdb(study: Study, datum: Datum) -> bytes:
 
     Ligands with 0.
 
-    A token that is excluded has occupancy 0. Each frame of a trajectory is a model. Raises BadInputError
-    where PDB has no room for it.
+    A token that is excluded has occupancy 0. Each frame of a trajectory is a model. PDB names chains by one
+    letter: REMARK lines at its head list chains that had to be renamed. Raises BadInputError where PDB has no
+    room for it.
     """
     structure = _scored(study, datum)
     names = list(dict.fromkeys(chain.name for chain in structure[0]))
@@ -45,20 +47,29 @@ def bfactor_pdb(study: Study, datum: Datum) -> bytes:
         _LETTERS
     ):
         raise BadInputError(f"{study.datum(datum).name} is too large for PDB: export mmcif instead")
+    renamed = []
     if any(len(name) > 1 for name in names):
         free = iter(letter for letter in _LETTERS if letter not in names)
         short = {name: name if len(name) == 1 else next(free) for name in names}
         for model in structure:
             for chain in model:
                 chain.name = short[chain.name]
-    return structure.make_minimal_pdb().encode()
+        renamed = [
+            f"REMARK 999 CHAIN {letter} HERE IS CHAIN {printable(name)} OF THE FILE IT IS MADE FROM"
+            for name, letter in short.items()
+            if name != letter
+        ]
+    return "".join(f"{line}\n" for line in renamed).encode() + structure.make_minimal_pdb().encode()
 
 
 def bfactor_mmcif(study: Study, datum: Datum) -> bytes:
     """A datum as mmCIF bytes, as ``bfactor_pdb``, but of any size, and scores not clipped."""
+    return _mmcif(_scored(study, datum))
+
+
+def _mmcif(structure: Structure) -> bytes:
     import gemmi
 
-    structure = _scored(study, datum)
     structure.setup_entities()
     groups = gemmi.MmcifOutputGroups(False)
     groups.atoms = groups.block_name = True
@@ -66,8 +77,21 @@ def bfactor_mmcif(study: Study, datum: Datum) -> bytes:
     return block.as_string().encode()
 
 
-def _scored(study: Study, datum: Datum) -> Structure:
-    """The datum's atoms as a gemmi Structure, B-factors as scores; it names no file."""
+def _places(chains: list[str]) -> list[int]:
+    """Places of residues in their chains, from 1."""
+    counts: Counter[str] = Counter()
+    out = []
+    for chain in chains:
+        counts[chain] += 1
+        out.append(counts[chain])
+    return out
+
+
+def _scored(study: Study, datum: Datum, numbered: bool = False) -> Structure:
+    """The datum's atoms as a gemmi Structure, B-factors as scores; it names no file.
+
+    ``numbered``: residues have their places in the chain too (label_seq_id).
+    """
     import gemmi
 
     datum = study.datum(datum)
@@ -79,13 +103,14 @@ def _scored(study: Study, datum: Datum) -> Structure:
         raise BadInputError(f"the file of {datum.name} has changed since it was embedded: embed it again")
     structure = gemmi.Structure()
     structure.name = datum.uid
-    near = frames[0][1].xyz
+    near, places = frames[0][1].xyz, _places(frames[0][1].chains)
     ligands = opened.ligands(near, assembly=(datum.part or {}).get("assembly"))
     for at, (number, chain) in enumerate(frames):
         model = gemmi.Model(int(number) if len(frames) > 1 else 1)
         made = {}
         for index, residue_name in enumerate(chain.residues):
             residue = _residue(gemmi, residue_name, chain.numbers[index])
+            residue.label_seq = places[index] if numbered else None
             score = scores[at * n + index]
             for name, element, place in chain.atoms[index]:
                 residue.add_atom(_atom(gemmi, name, element, place, score))
@@ -140,19 +165,31 @@ def defattr(study: Study, datum: Datum) -> bytes:
     """A ChimeraX attribute file: prospect_score of every residue, and its concept's number."""
     chains, numbers, scores, concepts = _residues(study, datum)
     _check(study, datum, chains, numbers, "a ChimeraX attribute file")
-    parts = []
+    parts, one = [], len(set(chains)) == 1
     for name, values in (
         ("prospect_score", np.round(scores, 4).tolist()),
         ("prospect_concept", concepts.tolist()),
     ):
         lines = [f"attribute: {name}", "match mode: 1-to-1", "recipient: residues"]
         lines += [
-            f"\t/{chain}:{number}\t{value}"
+            f"\t{_of_chimerax(chain, one)}:{number}\t{value}"
             for chain, number, value in zip(chains, numbers, values)
             if value == value
         ]
         parts.append("\n".join(lines))
     return ("\n".join(parts) + "\n").encode()
+
+
+def _of_chimerax(chain: str, one: bool) -> str:
+    """A chain as ChimeraX takes it: by an attribute where a sign in its name means something else.
+
+    ``one``: there is no other chain; then one without a name need not be said.
+    """
+    if re.fullmatch(r"\w+", chain, re.ASCII):
+        return f"/{chain}"
+    if not chain and one:
+        return ""
+    return f'//chain_id=="{chain or " "}"'
 
 
 def pymol_script(study: Study, datum: Datum) -> bytes:
@@ -164,7 +201,7 @@ def pymol_script(study: Study, datum: Datum) -> bytes:
     _check(study, datum, chains, numbers, "a PyMOL script")
     limit = _limit(scores)
     lines = [
-        "# prospect scores; open the structure first, then run this script",
+        "# prospect scores: open the structure first, then run this script",
         "alter polymer, b=0.0",
         *(
             f"alter polymer and chain {_named(chain)} and resi {_escaped(number)}, b={score:.4f}"
@@ -223,24 +260,29 @@ def molviewspec(study: Study, datum: Datum) -> bytes:
 
     datum = study.datum(datum)
     chains, numbers, scores, _ = _residues(study, datum)
-    limit = _limit(scores)
+    limit, places = _limit(scores), _places(chains)
+    bare = Counter((chain, number.rstrip(string.ascii_letters)) for chain, number in zip(chains, numbers))
 
     def selector(index: int) -> dict[str, int | str]:
         number = numbers[index]
+        plain = number.rstrip(string.ascii_letters)
         code = {"pdbx_PDB_ins_code": number[-1]} if number[-1].isalpha() else {}
-        return {
-            "auth_asym_id": chains[index],
-            "auth_seq_id": int(number.rstrip(string.ascii_letters)),
-            **code,
-        }
+        # a number alone also means those with insertion codes: 1 is 1, 1A and 1B
+        shared = bare[chains[index], plain] > 1
+        place = {"label_seq_id": places[index]} if shared else {}
+        return {"auth_asym_id": chains[index], "auth_seq_id": int(plain), **code, **place}
 
+    # those with insertion codes last, for readers of authors' numbers alone: the later colour stands
+    several = max(bare.values()) > 1
+    order = sorted(range(len(scores)), key=lambda index: several and numbers[index][-1].isalpha())
     colours = [
-        _node("color", selector=selector(index), color=diverging_hex(score / limit))
-        for index, score in enumerate(scores)
-        if np.isfinite(score)
+        _node("color", selector=selector(index), color=diverging_hex(scores[index] / limit))
+        for index in order
+        if np.isfinite(scores[index])
     ]
     top = [selector(index) for index in _top(scores) if scores[index] > 0]
-    content = base64.b64encode(bfactor_mmcif(study, datum)).decode()
+    atoms = _mmcif(_scored(study, datum, numbered=True)) if several else bfactor_mmcif(study, datum)
+    content = base64.b64encode(atoms).decode()
     parts = [
         _node(
             "component",

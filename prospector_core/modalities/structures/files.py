@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import unicodedata
 import zlib
 from pathlib import Path
@@ -20,15 +21,20 @@ from ...errors import StructureError
 from ...store.memory import check_memory, most_memory
 from ...store.readable import require_readable
 from .chains import Structure
+from .mmcif_columns import fill_columns
+from .names import known_residue
+from .pdb_columns import mend_columns
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Sequence
 
 
-__all__ = ["STRUCTURE_SUFFIXES", "list_structures", "open_structure"]
+__all__ = ["STRUCTURE_SUFFIXES", "by_code", "list_structures", "open_structure"]
 
 STRUCTURE_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
-"""Ends of the names of structure files, each also with .gz behind it."""
+"""Ends of the names of structure files, each also with .gz behind it; .pdb1 to .pdb9.. are assemblies."""
+
+_NAMED = re.compile(r"\.(pdb\d*|ent|cif|mmcif)(\.gz)?$", re.IGNORECASE)
 
 _ATOM_BYTES = 12  # of memory, a byte of text: what gemmi makes of it; a capsid of 100,000 residues has 80 MB
 
@@ -46,10 +52,11 @@ def open_structure(path: Path) -> Structure:
     mmcif = any(
         line.lower().startswith("data_") for line in head.splitlines() if line and not line.startswith("#")
     )
+    notes: list[str] = []
     structure = (
         _read_mmcif(path, text)
         if mmcif and not head.startswith(("HEADER", "ATOM  "))
-        else _read_pdb(path, text)
+        else _read_pdb(path, text, notes)
     )
     if not len(structure) or not any(len(chain) for model in structure for chain in model):
         raise StructureError(
@@ -57,6 +64,7 @@ def open_structure(path: Path) -> Structure:
         )
     try:
         _check_coordinates(path, structure)
+        _right_elements(structure)
         structure.merge_chain_parts()  # PDB has the ligands of a chain after all chains
         structure.setup_entities()
     except (ValueError, RuntimeError, IndexError, MemoryError) as error:
@@ -65,7 +73,7 @@ def open_structure(path: Path) -> Structure:
         raise StructureError(
             f"{path.name} is not as it should be ({_short(error)}): download it again"
         ) from error
-    return Structure(path, structure, "mmCIF" if mmcif else "PDB")
+    return Structure(path, structure, "mmCIF" if mmcif else "PDB", notes)
 
 
 def _text(path: Path) -> str:
@@ -115,6 +123,7 @@ def _read_mmcif(path: Path, text: str) -> Structure:
             raise StructureError(
                 f"{path.name} is mmCIF without atoms (_atom_site): it is cut short, or not of a structure"
             )
+        fill_columns(path.name, blocks[0])
         for axis in "xyz":
             for value in blocks[0].find_values(f"_atom_site.Cartn_{axis}"):
                 if not _is_number(value):
@@ -131,7 +140,7 @@ def _read_mmcif(path: Path, text: str) -> Structure:
         ) from error
 
 
-def _read_pdb(path: Path, text: str) -> Structure:
+def _read_pdb(path: Path, text: str, notes: list[str]) -> Structure:
     lines = text.splitlines()
     atoms = 0
     for number, line in enumerate(lines, start=1):
@@ -155,7 +164,12 @@ def _read_pdb(path: Path, text: str) -> Structure:
             " otherwise: give one of these"
         )
     try:
-        return gemmi.read_pdb_string(text)
+        mended = mend_columns(lines)
+        structure = gemmi.read_pdb_string(mended.text)
+        for chain in (chain for model in structure for chain in model):
+            chain.name = mended.chains.get(chain.name, chain.name)
+        notes += mended.notes
+        return structure
     except (ValueError, RuntimeError, IndexError, MemoryError) as error:
         raise StructureError(
             f"{path.name} is not PDB as it should be ({_short(error)}): write it again"
@@ -180,6 +194,19 @@ def _check_coordinates(path: Path, structure: Structure) -> None:
         )
 
 
+_OF_AMINO_ACIDS = {"C", "N", "O", "S", "Se", "P", "H", "D", "F", "Cl", "Br", "I", "B"}
+
+
+def _right_elements(structure: gemmi.Structure) -> None:
+    """In an amino acid CA is a carbon, not calcium, wherever its name begins, and CD, CE, HG, NE likewise."""
+    for residue in (residue for model in structure for chain in model for residue in chain):
+        if not known_residue(residue.name).is_amino_acid():
+            continue
+        for atom in residue:
+            if atom.element.name not in _OF_AMINO_ACIDS and atom.name[:1] in "CNOSH":
+                atom.element = gemmi.Element(atom.name[:1])
+
+
 def _short(error: RuntimeError | ValueError) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 160 else f"{text[:160]} ..."
@@ -196,7 +223,36 @@ def list_structures(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.is_file()
-        and not path.name.startswith(".")
-        and path.name.lower().removesuffix(".gz").endswith(STRUCTURE_SUFFIXES)
+        if path.is_file() and not path.name.startswith(".") and _NAMED.search(path.name)
     )
+
+
+_PDB_CODE = r"(?:pdb_0000)?([0-9][a-z0-9]{3})"
+_OF_CODE = re.compile(rf"(?:pdb)?{_PDB_CODE}(?:\.(?:pdb\d*|ent|cif|mmcif))?(?:\.gz)?", re.IGNORECASE)
+
+
+def by_code(names: Sequence[str], files: Sequence[Path]) -> list[str]:
+    """Names of a labels table, those of PDB entries as the entry's file is called.
+
+    "9abc" and "9ABC.pdb" find "pdb9abc.ent.gz" and "pdb_00009abc.cif.gz", as archives call them. A name that
+    no file of an entry bears stays as it is.
+
+    Parameters: names; files, list of Path.
+    """
+    known = {file.name.lower() for file in files}
+    by_stem: dict[str, set[str]] = {}
+    entries: dict[str, set[str]] = {}
+    for file in files:
+        by_stem.setdefault(_NAMED.sub("", file.name).lower(), set()).add(file.name)
+        if found := _OF_CODE.fullmatch(file.name):
+            entries.setdefault(found[1].lower(), set()).add(file.name)
+    out = []
+    for name in names:
+        folder, slash, given = name.replace("\\", "/").rpartition("/")
+        found = _OF_CODE.fullmatch(given)
+        there = by_stem.get(_NAMED.sub("", given).lower()) or (
+            entries.get(found[1].lower()) if found else None
+        )
+        sure = there is not None and len(there) == 1 and given.lower() not in known
+        out.append(f"{folder}{slash}{next(iter(there))}" if sure else name)
+    return out

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["MODEL_WORDS", "check_part", "mean_over_frames", "read_frames"]
 
 MODEL_WORDS = ("all",)
+_SAME_PLACE = 0.01  # angstrom: of one file, read twice
 _FRAMES = 50  # frames taken of a trajectory, unless it is said
 
 
@@ -88,18 +89,7 @@ def _trajectory(structure: Structure, chain: Chain, path: Path, most: int) -> li
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             universe = MDAnalysis.Universe(str(structure.path), str(path))
-            wanted = dict.fromkeys(_keys(chain))
-            for atom in universe.atoms:
-                key = (f"{atom.resid}{getattr(atom, 'icode', '').strip()}", atom.name)
-                if key in wanted and wanted[key] is None and _chain_of(atom) in ("", *chain.chains):
-                    wanted[key] = atom.index
-            missing = sum(index is None for index in wanted.values())
-            if missing:
-                raise StructureError(
-                    f"{path.name} does not fit {structure.path.name}: {missing} of {len(wanted)} atoms of"
-                    f" chain {chain.name} are not in it"
-                )
-            order = np.array(list(wanted.values()))
+            order = _order(MDAnalysis.Universe(str(structure.path)).atoms, chain, path, structure)
             n = len(universe.trajectory)
             numbers = np.unique(np.linspace(0, n - 1, min(most, n)).round().astype(int)).tolist()
             return [(at + 1, _moved(chain, universe.trajectory[at].positions[order])) for at in numbers]
@@ -112,12 +102,31 @@ def _trajectory(structure: Structure, chain: Chain, path: Path, most: int) -> li
         ) from error
 
 
-def _chain_of(atom: Any) -> str:
-    return getattr(atom, "chainID", "").strip()
+def _order(atoms: Any, chain: Chain, path: Path, structure: Structure) -> np.ndarray:
+    """Which of the file's atoms, in its order, are those of the chain: (atoms,) int.
 
+    They are told by name and place, which no two atoms share: chains of one kind share their numbers, and
+    often have no name. Raises StructureError.
+    """
+    from scipy.spatial import cKDTree
 
-def _keys(chain: Chain) -> list[tuple[str, str]]:
-    return [(number, name) for number, atoms in zip(chain.numbers, chain.atoms) for name, _, _ in atoms]
+    wanted = [(name, place) for each in chain.atoms for name, _, place in each]
+    near = (
+        cKDTree(atoms.positions)
+        .query([place for _, place in wanted], k=min(4, len(atoms)), distance_upper_bound=_SAME_PLACE)[1]
+        .reshape(len(wanted), -1)
+    )
+    found = [
+        next((at for at in row if at < len(atoms) and atoms[at].name == name), None)
+        for (name, _), row in zip(wanted, near)
+    ]
+    missing = sum(index is None for index in found)
+    if missing:
+        raise StructureError(
+            f"{path.name} does not fit {structure.path.name}: {missing} of {len(wanted)} atoms of"
+            f" chain {chain.name} are not in it"
+        )
+    return np.array(found)
 
 
 def _moved(chain: Chain, positions: np.ndarray) -> Chain:

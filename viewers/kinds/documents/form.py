@@ -17,18 +17,19 @@ def documents_form() -> NewStudy | None:
             "File or folder of documents",
             placeholder="/data/reports.jsonl",
             help=(
-                "JSON lines with id and text (or sections), or a folder of text, Markdown and PDF files. They"
-                " stay where they are."
+                "A table (CSV, TSV, Excel) or JSON of many texts, or a folder of text, Markdown, PDF, Word"
+                " (docx), HTML and RTF files. They stay where they are."
             ),
         )
         table = st.file_uploader(
             "Labels (CSV)",
             type=["csv", "tsv", "txt"],
             help=(
-                "One row per document: its file or id, and its label; optionally split. Not needed where JSON"
-                " lines have a field label."
+                "One row per document: its file or id, and its label; optionally split. Not needed where the"
+                " table or JSON has a column label."
             ),
         )
+        text_column, id_column = _ask_columns()
         encoder, size = _ask_encoding()
         keep = st.checkbox(
             "Keep the text in the study",
@@ -53,7 +54,19 @@ def documents_form() -> NewStudy | None:
             "encoder": encoder,
             "words": size or None,
             "keep_text": keep,
+            "text_column": text_column.strip() or None,
+            "id_column": id_column.strip() or None,
         },
+    )
+
+
+def _ask_columns() -> tuple[str, str]:
+    """Ask for the columns of a table of documents: the text, and its id."""
+    left, right = st.columns(2)
+    usual = "Of a table, or JSON. Empty: by usual names"
+    return (
+        left.text_input("Column of the text", placeholder="text", help=usual),
+        right.text_input("Column of the id", placeholder="id", help=usual),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from prospector_core.modalities.graphs.markers import features_of, has_features
 from prospector_core.study import Study
 from viewers.kinds.points import address
 from viewers.study_key import study_key
-from viewers.words import signed
+from viewers.words import plain, signed
 
-__all__ = ["about_features", "feature_layers"]
+__all__ = ["about_features", "choose_more", "feature_layers"]
 
 _MOST = 60  # in the list of layers
 _LIMIT_DATA = 20  # data that the ends of a feature's colours are taken from
@@ -29,15 +30,36 @@ def _ends(key, _study):
     return np.quantile(np.concatenate(parts), [0.01, 0.99], axis=0).T.tolist()
 
 
-def feature_layers(study: Study, datum) -> list[dict[str, Any]]:
-    """Layers of the graph viewer, one a feature; none where features cannot be read back."""
+def choose_more(study: Study) -> list[int]:
+    """Offer those features that are not in the list of layers, to be searched by name; those chosen."""
+    names = study.embedding.get("features") or []
+    if len(names) <= _MOST or not has_features(study):
+        return []
+    return st.multiselect(
+        "More features as layers",
+        range(_MOST, len(names)),
+        key="shown_more_features",
+        format_func=lambda at: plain(names[at]),
+        placeholder=f"Search {len(names) - _MOST:,} more features by name",
+        help=f"The first {_MOST} of {len(names):,} are in the list of layers; those chosen come first",
+        label_visibility="collapsed",
+    )
+
+
+def feature_layers(study: Study, datum, more: Sequence[int] = ()) -> list[dict[str, Any]]:
+    """Layers of the graph viewer, one a feature; none where features cannot be read back.
+
+    ``more``: numbers of features beyond the usual list, which come first.
+    """
     if not has_features(study):
         return []
     transform = {"log1p": ", ln(1 + x)", "arcsinh": ", arcsinh(x / 5)"}.get(
         study.embedding.get("transform"), ""
     )
     ends, found = _ends(study_key(study), study), []
-    for at, name in enumerate((study.embedding.get("features") or [])[:_MOST]):
+    names = study.embedding.get("features") or []
+    for at in [*more, *range(min(_MOST, len(names)))]:
+        name = names[at]
         low, high = ends[at]
         found.append(
             {

@@ -28,10 +28,10 @@ class GraphView(KindView):
         """Draw the points over their image, if there is one."""
         from viewers.kinds import points
 
-        from .features import feature_layers
+        from .features import choose_more, feature_layers
         from .under import under_of
 
-        features = feature_layers(study, pane.datum)
+        features = feature_layers(study, pane.datum, choose_more(study))
         return points.draw(self, study, pane, under_of(study, pane.datum), features)
 
     def about_concept(self, study: Study, concept) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from prospector_core.errors import ProspectorError
+from prospector_core.modalities.structures.context import read_context
 from prospector_core.modalities.structures.encoders.residue_type import AMINO_ACIDS
 from prospector_core.modalities.structures.trajectory import mean_over_frames, read_frames
 from prospector_core.palette import concept_palette, hex_of
@@ -76,12 +77,14 @@ def _geometry(study_key, uid, _study):
             raise ProspectorError(
                 f"the file of {datum.name} has changed since it was embedded: embed it again"
             )
-        ligands = bool(_ligands(_study, datum, chain))
+        context = _context(_study, datum, chain)
+        ligands = bool(_ligands(_study, datum, chain, context))
         return {
             "resi": numbers_of(chain),
             "breaks": breaks_of(chain),
             "flat": flattened(chain.xyz).round(4).tolist(),
             "has_ligands": ligands,
+            "has_context": bool(context),
             "only_alpha": len(chain) > ONLY_ALPHA_ABOVE,
             "missing": "",
         }
@@ -95,6 +98,7 @@ def _geometry(study_key, uid, _study):
             "breaks": breaks,
             "flat": flat,
             "has_ligands": False,
+            "has_context": False,
             "only_alpha": False,
             "missing": str(error),
         }
@@ -104,8 +108,19 @@ def _frames(study, datum):
     return read_frames(study.open_source(datum), datum.part or {}, study.source_path(datum).parent)
 
 
-def _ligands(study, datum, chain):
-    return study.open_source(datum).ligands(chain.xyz, 8.0, assembly=(datum.part or {}).get("assembly"))
+def _ligands(study, datum, chain, context):
+    """Ligands without what is drawn as context."""
+    drawn = {(atom.chain, atom.residue, atom.number) for atom in context}
+    found = study.open_source(datum).ligands(chain.xyz, 8.0, assembly=(datum.part or {}).get("assembly"))
+    return [atom for atom in found if (atom.chain, atom.residue, atom.number) not in drawn]
+
+
+def _context(study, datum, chain):
+    """Partner chains, DNA and RNA; of a trajectory none, as its frames move them."""
+    if len(frames_of(study, datum)) > 1:
+        return []
+    assembly = (datum.part or {}).get("assembly")
+    return read_context(study.open_source(datum), chain.xyz, chain.chains, assembly=assembly)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -195,7 +210,8 @@ def _atoms(study, datum, at):
 
     def make():
         chain = _frames(study, datum)[at][1]
-        return atoms_text(chain, _ligands(study, datum, chain))
+        context = _context(study, datum, chain)
+        return atoms_text(chain, _ligands(study, datum, chain, context), context)
 
     return make
 
