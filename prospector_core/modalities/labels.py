@@ -154,9 +154,7 @@ def read_labels(
     label. Of two, class 1 is the one to find: ``positive``, else the one that does not sound negative, else
     the later in the alphabet. Several stand in the order of the alphabet, those that sound negative first;
     with ``positive`` they become two: that one, and "other than" it. Where classes are ``known`` already,
-    these are they, and another one is refused.
-
-    Raises LabelsError naming the table, the row or column, and the fix.
+    another one is refused. Raises LabelsError naming the table, the row or column, and the fix.
     """
     path = Path(path)
     table = read_table(path, LabelsError, "labels table")

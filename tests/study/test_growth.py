@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from prospector_core.errors import BadInputError, GraphError, LabelsError
 from prospector_core.study.growth import look_at_new, table_changed
 from prospector_core.study.novelty import carried_names, novelty
 from prospector_core.study.rebuild import rebuild_fits
+from tests.support.structure_files import study_of_chains
 from tests.support.study_files import embed_by_hand, make_study
 from tests.support.text_studies import WordEncoder, make_text_study, texts
 
@@ -186,6 +188,23 @@ def test_cells_are_standardised_as_those_before_and_need_the_same_features(tmp_p
     assert len(study.view.summary["predictions"]) == 5
     with pytest.raises(GraphError, match="'b' is in one of them only"):
         study.add_data(tmp_path / "odd", cells(tmp_path / "odd", ["u"], ("a", "c")))
+
+
+def test_chains_are_added_with_the_columns_that_say_which(tmp_path):
+    study = study_of_chains(tmp_path, n=4)
+    study.embed()
+    study.fit(concepts=3)
+    other = study_of_chains(tmp_path / "more", n=5)
+    row, file = other.data[-1], other.source_path(other.data[-1])
+    new = tmp_path / f"zz{file.name}"
+    shutil.copy(file, new)
+    table, chain = tmp_path / "new.csv", (row.part or {}).get("chain", "A")
+    table.write_text(f"file,chain,label\n{new.name},{chain},{study.classes[1]}\n")
+    (datum,) = study.add_data(new, table)
+    assert datum.part == {"chain": chain} and datum.label == 1
+    assert study.embed() == {}
+    study.refit()
+    assert datum.uid in study.view.summary["predictions"] and len(study.data) == 5
 
 
 def test_it_is_said_when_concepts_should_be_found_anew(tmp_path):
