@@ -3,7 +3,7 @@
 import streamlit as st
 
 from prospector_core.errors import ProspectorError
-from prospector_core.study.chance import LEVEL, LEVELS, known_null, masked, null_of
+from prospector_core.study.chance import LEVEL, LEVELS, known_null, masked, no_signal, null_of
 from viewers.words import plain
 
 __all__ = ["map_box", "shown_fit"]
@@ -50,6 +50,9 @@ def _beyond_chance(study, fit):
 
 def map_box(study):
     """The switches, and what is left where chance is taken out."""
+    doubt = no_signal(study.view)
+    if doubt:
+        st.warning(f"{plain(doubt)}. The page *Evaluation* says more.", icon=":material/help:")
     if study.view.settings.smoothing:
         steps, words = study.view.settings.smoothing, study.kind.words
         st.toggle(

@@ -19,7 +19,7 @@ from .quantizers import methods_of
 from .tasks import BY_LABELS, HEADS, TOKENS, Item, opened, scored_rows, work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from typing import Any
 
     from ..scheduling import OnCluster
@@ -162,6 +162,7 @@ def _gathered(problem: Problem, parts: list[Part]) -> Evaluation:
     about, seen = about_of(problem), {row["datum"]: row["prevalence"] for row in rows}
     if seen:  # of the data that are scored, which with one fold are not all
         about["prevalence"] = float(np.mean(list(seen.values())))
+        about["chance_ap"] = _chance(problem, seen)
     return Evaluation(
         about,
         rows,
@@ -171,10 +172,10 @@ def _gathered(problem: Problem, parts: list[Part]) -> Evaluation:
     )
 
 
-def _chance(problem: Problem) -> float:
-    """The AP of a random map: mean over the data that are scored."""
-    truths = [problem.truth[i] for i in problem.scored(range(len(problem.ids)))]
-    found = [chance_precision(len(truth), int(np.sum(truth))) for truth in truths]
+def _chance(problem: Problem, ids: Collection[str] | None = None) -> float:
+    """The AP of a random map: mean over the data that are scored, or over those of ``ids`` alone."""
+    scored = [i for i in problem.scored(range(len(problem.ids))) if ids is None or problem.ids[i] in ids]
+    found = [chance_precision(len(problem.truth[i]), int(np.sum(problem.truth[i]))) for i in scored]
     return float(np.mean(found)) if found else float("nan")
 
 

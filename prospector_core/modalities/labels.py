@@ -175,12 +175,7 @@ def read_labels(
         file, name = record[file_column], record[name_column] or record[file_column]
         part = {column: record[column].strip() for column in part_columns if record.get(column, "").strip()}
         if part and name_column == file_column:
-            name = " ".join(
-                [
-                    Path(name.replace("\\", "/")).name.split(".")[0],
-                    *(each for column, each in part.items() if column != "frames"),
-                ]
-            )
+            name = _part_name(name, part)
         if not file or not name:
             raise LabelsError(
                 f"{path.name}, line {number}: column {file_column!r} is empty: name the file there"
@@ -194,11 +189,21 @@ def read_labels(
         rect = _field(path, number, record) if has_field else None
         split = _split_of(path, number, record.get("split", ""))
         rows.append(LabelRow(name, file, rect, one_of.get(label), split, part or None, number))
-    marks = Counter(label or "empty" for label in labels if label not in one_of)
-    if marks:
-        how = ", ".join(f"{count} {mark}" for mark, count in marks.most_common(6))
-        notes.append(f"{path.name}: {marks.total()} of {len(rows)} rows have no label ({how})")
+    notes += _unlabelled(path, labels, one_of)
     return rows, classes
+
+
+def _part_name(file: str, part: dict[str, str]) -> str:
+    """What a part of a file is called: the file, without its endings, and which part."""
+    rest = (value for column, value in part.items() if column != "frames")
+    return " ".join([Path(file.replace("\\", "/")).name.split(".")[0], *rest])
+
+
+def _unlabelled(path: Path, labels: Sequence[str], known: dict[str, int]) -> list[str]:
+    """A line on how many rows have no label, and what stands there; none where all have one."""
+    marks = Counter(label or "empty" for label in labels if label not in known)
+    how = ", ".join(f"{count} {mark}" for mark, count in marks.most_common(6))
+    return [f"{path.name}: {marks.total()} of {len(labels)} rows have no label ({how})"] if marks else []
 
 
 def classes_of(

@@ -24,12 +24,13 @@ from .worker_context import Place, place_of, study_at
 if TYPE_CHECKING:
     from .study import Study
 
-__all__ = ["LEVEL", "LEVELS", "known_null", "masked", "masked_study", "null_of", "study_null"]
+__all__ = ["LEVEL", "LEVELS", "known_null", "masked", "masked_study", "no_signal", "null_of", "study_null"]
 
 LEVELS = (0.01, 0.05, 0.1, 0.2)
 """False discovery rates to choose from."""
 
 _SHUFFLES = 200
+_ONE_SIDED = 1.645  # standard deviations that 5 % of a normal distribution are above
 _SHUFFLED_AT_ONCE = 10
 
 
@@ -72,6 +73,31 @@ def known_null(
     """As ``null_of`` where it has been computed before, else None."""
     packed = _arrays(study).peek(_key(study, fit_view(study, view), n, seed))
     return None if packed is None else _unpacked(packed, level)
+
+
+def no_signal(view: FitView) -> str | None:
+    """A line for the user where held-out data are told apart no better than chance, else None.
+
+    The held-out AUROC (of several classes: their mean) is to be 1.645 standard deviations of that of random
+    scores above 0.5, one-sided 5 %. Labels alone are used, and nothing is fitted. None where nothing was held
+    out.
+    """
+    summary = view.summary
+    if not summary["held_out_folds"]:
+        return None
+    n = summary["fitted_on"]
+    counts = np.array(summary.get("class_counts") or [summary.get("positive") or 0], np.float64)
+    counts = counts[(counts > 0) & (counts < n)]
+    score = summary["held_out_auroc"]
+    if not len(counts) or not np.isfinite(score):
+        return None
+    spread = np.sqrt((n + 1) / (12 * counts * (n - counts))).mean()  # of a rank sum, as an AUROC
+    if score > 0.5 + _ONE_SIDED * spread:
+        return None
+    return (
+        f"Held out: {summary['held_out_accuracy']:.0%} of {n} right, AUROC {score:.2f}: no better than"
+        " chance; the map may mean nothing"
+    )
 
 
 def masked(view: FitView, null: Null) -> FitView:

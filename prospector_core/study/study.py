@@ -1,7 +1,6 @@
 """The study: what pages, plugins and commands talk to.
 
-A record. What a study says is computed by functions of other modules; those that are called often are bound
-to it here, a line each, and documented there.
+A record. Functions of other modules compute what a study says; those called often are bound to it here.
 """
 
 from __future__ import annotations
