@@ -7,7 +7,8 @@ from pages.editing import by_me
 from pages.panels.change import note_change
 from pages.people import locked
 from prospector_core.errors import ProspectorError
-from prospector_core.method.kernels import ADAPTIVE, KERNELS
+from prospector_core.method.kernels import KERNELS
+from prospector_core.method.shrinkage import ADAPTIVE
 from prospector_core.method.smoothing import MOST_STEPS
 from prospector_core.study import FitSettings
 from prospector_core.study.settings import GIVEN, about_quantizer, list_quantizers

@@ -174,7 +174,7 @@ def _say_names(study: Study) -> None:
 
 def _settings_of(study: Study, options: FitOptions) -> FitSettings:
     """What is asked for, and for the rest what a study begins with."""
-    from ..method.kernels import ADAPTIVE
+    from ..method.shrinkage import ADAPTIVE
     from ..study import FitSettings
     from ..study.settings import GIVEN
 

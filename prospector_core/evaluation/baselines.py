@@ -21,7 +21,7 @@ from ..study.settings import SUGGESTED
 from .heads import Outcome
 from .networks import Inputs, graph_network, mean_network, probabilities, torch_here, train
 from .peer_networks import NETWORKS
-from .peers import PEERS
+from .token_peers import PEERS
 
 if TYPE_CHECKING:
     from typing import Any

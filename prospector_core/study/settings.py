@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FitError, PluginError, ProspectorError
-from ..method.kernels import ADAPTIVE, KERNELS, make_kernel
+from ..method.kernels import KERNELS, make_kernel
 from ..method.quantizers import (
     GaussianMixtureQuantizer,
     KMeansQuantizer,
@@ -18,6 +18,7 @@ from ..method.quantizers import (
     TreeQuantizer,
     VQAutoencoderQuantizer,
 )
+from ..method.shrinkage import ADAPTIVE
 from ..method.smoothing import check_smoothing
 from ..plugins import load_one, names_of, origin_of
 

@@ -14,9 +14,9 @@ from prospector_core.evaluation.peer_networks import (
     single,
     transformer_network,
 )
-from prospector_core.evaluation.peers import PEERS
 from prospector_core.evaluation.problem import Problem
 from prospector_core.evaluation.run import evaluate
+from prospector_core.evaluation.token_peers import PEERS
 from prospector_core.method.folds import stratified_folds
 from prospector_core.method.graphs import TokenGraph
 from prospector_core.method.metrics import (

@@ -13,13 +13,9 @@ from sklearn.base import clone
 from prospector_core import FoldChangeKernel, LinearKernel
 from prospector_core.errors import FitError
 from prospector_core.method.features import n_features, pair_index
-from prospector_core.method.kernels import (
-    TEST_OFF,
-    _shrunken,
-    adaptive_weights,
-    make_kernel,
-    rank_sum_p_values,
-)
+from prospector_core.method.kernels import TEST_OFF, make_kernel, rank_sum_p_values
+from prospector_core.method.shrinkage import adaptive_weights
+from prospector_core.method.shrinkage import shrunken as _shrunken
 from prospector_core.method.tfidf import inverse_document_frequencies, term_frequencies, tfidf
 from tests.support.random_data import seeds
 

@@ -25,6 +25,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     ),
     "prospector_core/method/tfidf.py": ("method/test_kernels", "method/test_calibration"),
     "prospector_core/method/kernels.py": ("method/test_kernels", "method/test_head"),
+    "prospector_core/method/shrinkage.py": ("method/test_kernels",),
     "prospector_core/method/prospecting.py": (
         "method/test_prospecting",
         "method/test_soft",

@@ -12,7 +12,8 @@ from typing import Any
 
 from ...errors import BadInputError, DocumentError, LabelsError
 from ...store.place import portable
-from ..labels import LabelRow, LabelTable, classes_of
+from ..classes import classes_of
+from ..labels import LabelRow, LabelTable
 from ..parts import NewStudy
 from .document import Fields
 from .files import DocumentFile, list_documents
