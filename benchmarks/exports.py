@@ -56,6 +56,7 @@ def _study(side, random):
         datum=lambda key: datum,
         embedded=lambda: [datum],
         grid=lambda key: grid,
+        attrs=lambda key: {},
         prospect=lambda key: scores,
         concepts_of=lambda key: concepts,
         colours=lambda: ["#0072b2"] * _CONCEPTS,

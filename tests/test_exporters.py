@@ -140,6 +140,7 @@ def test_areas_survive_odd_pitches_and_places(tmp_path):
     made = SimpleNamespace(
         datum=lambda each: datum,
         grid=lambda each: {"positions": positions, "origin": (1234.5, 77.25), "pitch": pitch},
+        attrs=lambda _: {},
         prospect=lambda each: np.where(concepts < 11, concepts - 5.0, np.nan),
         concepts_of=lambda each: concepts,
         concepts=lambda: [SimpleNamespace(id=k, name=f"concept {k}") for k in range(12)],
@@ -269,6 +270,7 @@ def test_geojson_counts_from_the_corner_of_what_was_scanned(tmp_path, monkeypatc
         OpenSlideError=OSError,
         PROPERTY_NAME_VENDOR="openslide.vendor",
         PROPERTY_NAME_MPP_X="openslide.mpp-x",
+        PROPERTY_NAME_MPP_Y="openslide.mpp-y",
         PROPERTY_NAME_OBJECTIVE_POWER="openslide.objective-power",
     )
     with monkeypatch.context() as patch:
@@ -306,8 +308,9 @@ def test_a_study_keeps_the_bounds_of_its_slides(tmp_path, monkeypatch):
 def test_data_of_one_name_to_the_file_system_do_not_overwrite_each_other(tmp_path):
     from tests.support.study_files import embed_by_hand, write_labels, write_slides
 
-    write_slides(tmp_path / "slides", ["a.png"])
-    rows = [("a.png", name, str(number % 2)) for number, name in enumerate(("x/1", "x:1", "X_1", "y"))]
+    write_slides(tmp_path / "slides", ["a.png", "b.png", "c.png", "d.png"])
+    names = zip(("a.png", "b.png", "c.png", "d.png"), ("x/1", "x:1", "X_1", "y"))
+    rows = [(file, name, str(number % 2)) for number, (file, name) in enumerate(names)]
     table = write_labels(tmp_path / "labels.csv", rows, ("slide", "name", "label"))
     made = Study.create(
         tmp_path / "study", slides=tmp_path / "slides", labels=table, encoder="colour-texture", tile=8

@@ -27,6 +27,8 @@ def test_from_files_to_maps(tmp_path, prospector):
         "classes": ["no", "binds"],
         "class_counts": [3, 3],
         "unlabelled": 0,
+        "looked_for": "binds",
+        "notes": [],
         "encoder": "residue-type",
         "atom": "cb",
         "cutoff": 8.0,

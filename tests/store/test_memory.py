@@ -489,7 +489,8 @@ def test_a_table_of_labels_larger_than_it_may_be(tmp_path, little):
     (tmp_path / "labels.csv").write_text("file,label\n" + rows)
     names_the_way_out(says(LabelsError, lambda: read_labels(tmp_path / "labels.csv")))
     (tmp_path / "one.csv").write_text("file,label\n" + "s" * 200_000 + ",1\nb,0\n")
-    assert "one.csv, line 2" in says(LabelsError, lambda: read_labels(tmp_path / "one.csv"))
+    rows, _ = read_labels(tmp_path / "one.csv")  # a long cell alone is no harm
+    assert len(rows[0].file) == 200_000
 
 
 def test_a_table_of_very_many_columns_is_looked_through_once(tmp_path):

@@ -693,7 +693,7 @@ def test_edits_name_data_and_classes_that_there_are(state, says):
     study = SimpleNamespace(
         classes=["a", "b"],
         database=SimpleNamespace(path="P"),
-        table=SimpleNamespace(rows=[SimpleNamespace(uid="d")]),
+        table=SimpleNamespace(rows=[SimpleNamespace(uid="d")], follow=lambda state: None),
     )
     if says:
         with pytest.raises(StudyDamagedError, match=f"^P: {says}"):

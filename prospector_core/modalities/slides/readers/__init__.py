@@ -130,7 +130,10 @@ def list_slides(folder: str | os.PathLike[str]) -> list[Path]:
             if path.name.startswith("."):
                 continue
             if path.is_file():
-                found += [path] if path.suffix.lower() in SLIDE_SUFFIXES else []
+                ending = path.suffix.lower()
+                # DICOM files in folders of their own are one slide, if they can be read
+                is_slide = ending in SLIDE_SUFFIXES and (ending != ".dcm" or path.parent == folder)
+                found += [path] if is_slide else []
             elif _dicom_of(path) is not None:
                 found.append(path)
             elif path.is_dir() and not path.is_symlink() and not path.with_suffix(".mrxs").exists():
